@@ -1,0 +1,86 @@
+"""Photograph every page of the built site: `python benchmarks/screenshots.py FOLDER [SITE]`.
+
+Serves SITE (default: `site`) on this machine and writes one full-page picture for each page, width
+and color scheme. Chromium is taken from the CHROMIUM variable, else from /usr/bin/chromium.
+"""
+
+from __future__ import annotations
+
+import argparse
+import functools
+import os
+import threading
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+
+from playwright.sync_api import Browser, sync_playwright
+
+WIDTHS = {1440: 900, 390: 844}
+SCHEMES = ("light", "dark")
+
+
+class QuietHandler(SimpleHTTPRequestHandler):
+    """Serves files without a log line for each."""
+
+    def log_message(self, format: str, *args: object) -> None:
+        """Print nothing."""
+
+
+def serve(site: Path) -> ThreadingHTTPServer:
+    """Serve `site` from a thread, on a free port."""
+    handler = functools.partial(QuietHandler, directory=str(site))
+    server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    return server
+
+
+def pages(site: Path) -> list[str]:
+    """The address of every page, relative to the site's root."""
+    found = sorted(path.parent.relative_to(site).as_posix() for path in site.rglob("index.html"))
+    return ["" if page == "." else f"{page}/" for page in found] + ["404.html"]
+
+
+def name(page: str) -> str:
+    """A file name for a page."""
+    return page.removesuffix(".html").strip("/").replace("/", "-") or "home"
+
+
+def photograph(browser: Browser, origin: str, names: list[str], folder: Path) -> None:
+    """Write the picture of each page, width and scheme to `folder`."""
+    for width, height in WIDTHS.items():
+        for scheme in SCHEMES:
+            context = browser.new_context(
+                viewport={"width": width, "height": height},
+                color_scheme=scheme,
+                reduced_motion="reduce",
+            )
+            tab = context.new_page()
+            for page in names:
+                tab.goto(f"{origin}/{page}", wait_until="networkidle")
+                path = folder / f"{name(page)}-{width}-{scheme}.png"
+                tab.screenshot(path=path, full_page=True)
+                print(path)
+            context.close()
+
+
+def main() -> None:
+    """Read the arguments and take the pictures."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("folder", type=Path)
+    parser.add_argument("site", type=Path, nargs="?", default=Path("site"))
+    parser.add_argument("--only", help="only pages whose name contains this")
+    options = parser.parse_args()
+    options.folder.mkdir(parents=True, exist_ok=True)
+    names = [page for page in pages(options.site) if (options.only or "") in name(page)]
+    server = serve(options.site)
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(
+            executable_path=os.environ.get("CHROMIUM", "/usr/bin/chromium")
+        )
+        photograph(browser, f"http://127.0.0.1:{server.server_port}", names, options.folder)
+        browser.close()
+    server.shutdown()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,33 @@
+"""The command line: `python -m literate refresh [--check] [FILES]`."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+
+from literate.config import Config
+from literate.refresh import refresh
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run the command and return its exit status: 0 if all is as recorded or was made so."""
+    parser = argparse.ArgumentParser(prog="python -m literate")
+    commands = parser.add_subparsers(dest="command", required=True)
+    command = commands.add_parser(
+        "refresh", help="rewrite recorded outputs that are not the live ones, and print the changes"
+    )
+    command.add_argument("--check", action="store_true", help="write nothing; exit 1 if any differ")
+    command.add_argument("files", nargs="*", type=Path, help="pages and modules; default: all")
+    options = parser.parse_args(arguments)
+    try:
+        config = Config.find(Path.cwd())
+        files = options.files or [*config.page_files, *config.source_files]
+        return refresh(config, files, check=options.check)
+    except (OSError, ValueError) as error:
+        print(f"literate: {error}", file=sys.stderr)
+        return 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,237 @@
+r"""Find the live blocks and live numbers of a Markdown page.
+
+A live block is a fence whose info string begins with `pycon exec="1"`. A live
+number is a code span `={expression:format} recorded`, or `~{expression:format}
+recorded` where the number is measured and differs from run to run. Everything
+that looks like an example but would not be verified is a
+[`Problem`][literate.examples.Problem].
+"""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from literate.examples import Block, Columns, Document, Example, Problem, Script, read_prompts
+
+_OPENING = re.compile(r"(?P<prefix>[>\s]*)(?P<fence>`{3,}|~{3,})(?P<info>[^`]*)")
+_OPTION = re.compile(r"""\s+(?P<key>[\w-]+)(?:=(?P<quote>["'])(?P<value>.*?)(?P=quote))?(?=\s|$)""")
+_PROMPT = re.compile(r"[>\s]*>>>(\s|$)")
+_SPAN = re.compile(r"(?<![`\\])(`+)(?!`)(.+?)(?<!`)\1(?!`)")
+_LIVE = re.compile(r"(?P<mark>[=~])\{")
+_FRONT_MATTER = re.compile(r"---[ \t]*\n.*?\n(?:---|\.\.\.)[ \t]*\n", re.DOTALL)
+_FLAGS = ("hide", "measured")
+_TEXTS = ("skip", "title")
+
+
+@dataclass(frozen=True)
+class Fence:
+    """A fence of a page: its opening line, its content and its closing line, all counted from 0."""
+
+    start: int
+    stop: int
+    prefix: str
+    info: str
+    closed: bool
+
+    @property
+    def language(self) -> str:
+        """The first word of the info string."""
+        return (self.info.split() or [""])[0]
+
+
+def normalize(text: str) -> str:
+    r"""Give the text the line ends and tabs that Python-Markdown gives it.
+
+    Examples:
+        >>> normalize("a\r\n\tb\n  \nc")
+        'a\n    b\n\nc'
+    """
+    lines = text.replace("\r\n", "\n").replace("\r", "\n").split("\n")
+    return "\n".join(line.expandtabs(4) if line.strip() else "" for line in lines)
+
+
+def parse_page(text: str, path: str, *, first_line: int = 1) -> Document:
+    r"""Read a page.
+
+    Args:
+        text: The page's Markdown.
+        path: The name to use in messages.
+        first_line: The number of the text's first line in the file.
+
+    Examples:
+        >>> page = parse_page("```pycon exec='1'\n>>> 1 + 1\n2\n```", "page.md")
+        >>> [(block.line, len(block.examples)) for block in page.blocks]
+        [(1, 1)]
+        >>> parse_page("```pycon\n>>> 1 + 1\n2\n```", "page.md").problems[0].message
+        'a pycon fence that is not executed: write pycon exec="1"'
+    """
+    text = normalize(text)
+    front_matter = _FRONT_MATTER.match(text)
+    lines = text.split("\n")
+    begin = front_matter[0].count("\n") if front_matter else 0
+    return _PageReader(lines, first_line).read(path, begin)
+
+
+class _PageReader:
+    def __init__(self, lines: list[str], first_line: int) -> None:
+        self.lines = lines
+        self.first_line = first_line
+        self.blocks: list[Block] = []
+        self.problems: list[Problem] = []
+
+    def read(self, path: str, begin: int) -> Document:
+        index = begin
+        while index < len(self.lines):
+            fence = _fence_at(self.lines, index)
+            if fence is None:
+                self._text(index)
+                index += 1
+            else:
+                self._fence(fence)
+                index = fence.stop + 1
+        problems = tuple(sorted(self.problems, key=lambda problem: problem.line))
+        return Document(path, (Script(tuple(self.blocks)),), problems)
+
+    def _problem(self, index: int, message: str) -> None:
+        self.problems.append(Problem(self.first_line + index, message))
+
+    def _text(self, index: int) -> None:
+        if _PROMPT.match(self.lines[index]):
+            self._problem(index, "a prompt outside a live block: nothing verifies it")
+        for span in _SPAN.finditer(self.lines[index]):
+            if _LIVE.match(span[2]):
+                self._inline(index, span)
+        unclosed = _SPAN.sub("", self.lines[index])
+        if re.search(r"`[=~]\{", unclosed):
+            self._problem(index, "a live number that is not closed on its line")
+
+    def _inline(self, index: int, span: re.Match[str]) -> None:
+        content = span[2]
+        parts = _split_live(content)
+        if parts is None:
+            self._problem(index, f"cannot read the live number `{content}`")
+            return
+        expression, spec, recorded = parts
+        line = self.first_line + index
+        stop = span.start(2) + len(content.rstrip())
+        example = Example(
+            source=f"print(format(({expression}), {spec!r}))\n",
+            want=recorded + "\n",
+            line=line,
+            place=Columns(line, stop - len(recorded), stop, span.start(), span.end()),
+            shown=f"`{content}`",
+        )
+        self.blocks.append(Block(line, (example,), inline=True, measured=content[0] == "~"))
+
+    def _fence(self, fence: Fence) -> None:
+        body = self.lines[fence.start + 1 : fence.stop]
+        if not fence.closed:
+            self._problem(fence.start, f"a fence that is never closed: {fence.info.strip()!r}")
+        elif fence.language != "pycon":
+            if "exec" in _options(fence.info)[0]:
+                self._problem(fence.start, f"cannot execute {fence.language!r}; write pycon")
+            for offset, line in enumerate(body, 1):
+                if _PROMPT.match(line.removeprefix(fence.prefix)):
+                    self._problem(
+                        fence.start + offset, "a prompt outside a live block: nothing verifies it"
+                    )
+        else:
+            self._live_fence(fence, body)
+
+    def _live_fence(self, fence: Fence, body: list[str]) -> None:
+        options, rest = _options(fence.info)
+        message = _option_problem(options, rest)
+        if message:
+            self._problem(fence.start, message)
+            return
+        first = self.first_line + fence.start + 1
+        examples, problems = read_prompts(
+            (first + offset, _content(line, fence.prefix), fence.prefix)
+            for offset, line in enumerate(body)
+        )
+        self.problems += problems
+        if not examples and not problems:
+            self._problem(fence.start, "a live block without a prompt")
+        self.blocks.append(
+            Block(
+                line=self.first_line + fence.start,
+                examples=examples,
+                hide="hide" in options,
+                measured="measured" in options,
+                skip=options.get("skip", ""),
+                title=options.get("title", ""),
+            )
+        )
+
+
+def _content(line: str, prefix: str) -> str:
+    return line[len(prefix) :] if line.startswith(prefix) else ""
+
+
+def _fence_at(lines: list[str], start: int) -> Fence | None:
+    opening = _OPENING.fullmatch(lines[start])
+    if not opening:
+        return None
+    prefix, info = opening["prefix"], opening["info"]
+    for index in range(start + 1, len(lines)):
+        line = lines[index]
+        if line.startswith(prefix):
+            if line[len(prefix) :].rstrip() == opening["fence"]:
+                return Fence(start, index, prefix, info, closed=True)
+        elif line.strip() and line.rstrip() != prefix.rstrip():
+            return Fence(start, index - 1, prefix, info, closed=False)
+    return Fence(start, len(lines) - 1, prefix, info, closed=False)
+
+
+def _options(info: str) -> tuple[dict[str, str], str]:
+    """The options of an info string, and what of it could not be read."""
+    rest = info.strip().partition(" ")
+    tail = rest[1] + rest[2]
+    options = {match["key"]: match["value"] or "" for match in _OPTION.finditer(tail)}
+    return options, _OPTION.sub("", tail).strip()
+
+
+def _option_problem(options: dict[str, str], rest: str) -> str:
+    known = ("exec", *_FLAGS, *_TEXTS)
+    unknown = sorted(set(options) - set(known))
+    if rest:
+        return f"cannot read {rest!r} in the options of a live block"
+    if unknown:
+        return f"unknown option {unknown[0]!r} of a live block; known are {', '.join(known)}"
+    if "exec" not in options:
+        return 'a pycon fence that is not executed: write pycon exec="1"'
+    for name in ("exec", *_FLAGS):
+        if options.get(name, "1") != "1":
+            return f'{name}={options[name]!r}: the only value of {name} is "1"'
+    for name in _TEXTS:
+        if name in options and not options[name].strip():
+            return f"{name} needs a text, as in {name}=\"...\""
+    return ""
+
+
+def _split_live(content: str) -> tuple[str, str, str] | None:
+    """Split `={expression:format} recorded`; the expression may hold braces and colons itself."""
+    for end in (match.start() for match in reversed(list(re.finditer(r"\} ", content)))):
+        recorded = content[end + 2 :].strip()
+        for expression, spec in _fields(content[2:end]):
+            if recorded and _is_expression(expression):
+                return expression, spec, recorded
+    return None
+
+
+def _fields(field: str) -> Iterator[tuple[str, str]]:
+    expression, colon, spec = field.rpartition(":")
+    if colon:
+        yield expression, spec
+    yield field, ""
+
+
+def _is_expression(text: str) -> bool:
+    try:
+        ast.parse(f"({text})", mode="eval")
+    except (SyntaxError, ValueError):
+        return False
+    return bool(text.strip())

@@ -1,0 +1,146 @@
+r"""The Python-Markdown extension that explains a term where a page first uses it.
+
+The glossary is a definition list on a page of the site, each term with an anchor:
+
+    Softmax {: #softmax }
+    :   The map from scores to positive weights that sum to one.
+
+The first use of each term on every other page becomes a link to its entry, with the
+definition as its tooltip.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from xml.etree import ElementTree
+
+from markdown import Markdown
+from markdown.extensions import Extension
+from markdown.treeprocessors import Treeprocessor
+from markdown.util import AtomicString
+
+from literate.pages import page_file
+
+_ENTRY = re.compile(
+    r"^(?P<term>\S.*?)[ ]*\n?\{:[ ]*\#(?P<anchor>[\w-]+)[^}\n]*\}[ ]*\n\n?:[ ]+"
+    r"(?P<definition>.+?)(?=\n[ ]*\n|\n\S|\Z)",
+    re.MULTILINE | re.DOTALL,
+)
+_MARKUP = re.compile(r"\]\([^)]*\)|[\[\]`*$]|\{[:#][^}]*\}")
+_CLOSED = {"a", "abbr", "code", "pre", "kbd", "h1", "h2", "h3", "h4", "h5", "h6", "dt", "tex-math"}
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One term of the glossary."""
+
+    term: str
+    anchor: str
+    definition: str
+
+
+def read_glossary(text: str) -> list[Entry]:
+    r"""The entries of a glossary page.
+
+    Examples:
+        >>> read_glossary("Token {: #token }\n:   A piece of\n    text.\n")
+        [Entry(term='Token', anchor='token', definition='A piece of text.')]
+    """
+    return [
+        Entry(match["term"], match["anchor"], " ".join(_MARKUP.sub("", match["definition"]).split()))
+        for match in _ENTRY.finditer(text)
+    ]
+
+
+class _Terms(Treeprocessor):
+    def __init__(self, md: Markdown, glossary: str) -> None:
+        super().__init__(md)
+        self.glossary = glossary
+
+    def run(self, root: ElementTree.Element) -> None:
+        page = page_file(self.md)
+        if page is None:
+            return
+        file = _above(page, self.glossary)
+        if file is None or file == page:
+            return
+        link = Path(os.path.relpath(file, page.parent)).as_posix()
+        entries = {entry.term.lower(): entry for entry in read_glossary(file.read_text("utf-8"))}
+        if entries:
+            _Marker(entries, link).mark(root)
+
+
+def _above(page: Path, name: str) -> Path | None:
+    return next((folder / name for folder in page.parents if (folder / name).is_file()), None)
+
+
+class _Marker:
+    """Turns the first use of each term into a link; a term is used up by that."""
+
+    def __init__(self, entries: dict[str, Entry], link: str) -> None:
+        self.entries = entries
+        self.link = link
+
+    def mark(self, parent: ElementTree.Element) -> None:
+        if parent.tag in _CLOSED:
+            return
+        parent.text, links = self._links(parent.text)
+        children = list(parent)
+        for place, link in enumerate(links):
+            parent.insert(place, link)
+        for child in children:
+            self.mark(child)
+            child.tail, links = self._links(child.tail)
+            place = list(parent).index(child) + 1
+            for offset, link in enumerate(links):
+                parent.insert(place + offset, link)
+
+    def _links(self, text: str | None) -> tuple[str | None, list[ElementTree.Element]]:
+        if not text or isinstance(text, AtomicString) or not self.entries:
+            return text, []
+        pieces = list(self._pieces(text))
+        for _, link, tail in pieces:
+            link.tail = tail
+        return (pieces[0][0] if pieces else text), [link for _, link, _ in pieces]
+
+    def _pieces(self, text: str) -> Iterator[tuple[str, ElementTree.Element, str]]:
+        """Each term's use in the text, with what stands before and after it."""
+        found: list[tuple[int, int, Entry]] = []
+        while self.entries and (match := self._pattern().search(text, found[-1][1] if found else 0)):
+            found.append((match.start(), match.end(), self.entries.pop(match["term"].lower())))
+        ends = [start for start, _, _ in found] + [len(text)]
+        for (start, stop, entry), end in zip(found, ends[1:], strict=True):
+            yield text[:start], self._link(entry, text[start:stop]), text[stop:end]
+
+    def _pattern(self) -> re.Pattern[str]:
+        names = "|".join(re.escape(name) for name in sorted(self.entries, key=len, reverse=True))
+        return re.compile(rf"(?<![\w-])(?P<term>{names})(?:e?s)?(?![\w-])", re.IGNORECASE)
+
+    def _link(self, entry: Entry, text: str) -> ElementTree.Element:
+        href = f"{self.link}#{entry.anchor}"
+        attributes = {"class": "term", "href": href, "title": entry.definition}
+        link = ElementTree.Element("a", attributes)
+        link.text = text
+        return link
+
+
+class GlossaryExtension(Extension):
+    """Links the first use of each glossary term."""
+
+    def __init__(self, **settings: Any) -> None:
+        self.config = {"page": ["notation.md", "The page that holds the glossary"]}
+        super().__init__(**settings)
+
+    def extendMarkdown(self, md: Markdown) -> None:  # noqa: N802
+        """Register after inline processing (20) and before MkDocs makes links relative (0)."""
+        md.treeprocessors.register(_Terms(md, self.getConfig("page")), "literate-glossary", 8)
+
+
+def makeExtension(**settings: Any) -> GlossaryExtension:  # noqa: N802
+    """Make the extension, as Python-Markdown asks."""
+    return GlossaryExtension(**settings)

@@ -1,0 +1,224 @@
+r"""The font of the formulas: STIX Two Math, cut down to the glyphs that the built pages use.
+
+The whole font weighs 1.5 MB; a site needs a few hundred of its 6,757 glyphs. It comes from the
+package `ziamath`, so that no copy of it lies in the repository.
+"""
+
+from __future__ import annotations
+
+import html
+import io
+import re
+import unicodedata
+from collections.abc import Callable, Iterable, Iterator
+from copy import copy
+from functools import lru_cache
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+from fontTools.subset import Options, Subsetter
+from fontTools.ttLib import TTFont
+from fontTools.ttLib.tables._g_l_y_f import Glyph, GlyphCoordinates
+from fontTools.ttLib.tables.ttProgram import Program
+
+__all__ = ["characters", "subset", "write"]
+
+NAME = "stix-two-math"
+MATH = re.compile(r"<math\b.*?</math>", re.DOTALL)
+TAG = re.compile(r"<[^>]*>")
+# A browser draws a one-letter `<mi>` in math italic (MathML Core, "text-transform: math-auto").
+VARIABLE = re.compile(r"<mi>([^<])</mi>")
+# Signs that the browser draws for an element, not for a character of the page.
+DRAWN = {"<msqrt": "\u221a", "<mroot": "\u221a"}
+# Letterforms for scripts: sturdier, and the prime of the right size. The other features are
+# alternative alphabets and the like.
+FEATURES = ["ssty"]
+# The width that no radical sign exceeds, and how much ours rise above the tallest of the font, in
+# thousandths of an em.
+RADICAL_WIDTH, RADICAL_RISES = 900, range(500, 3001, 500)
+
+# Where a point of a glyph goes.
+Move = Callable[[int, int], tuple[int, int]]
+
+
+def characters(pages: Iterable[str]) -> frozenset[str]:
+    """Return every character that the formulas of the built pages need.
+
+    Examples:
+        >>> sorted(characters(["<p>No formula.</p>", "<math><msqrt><mi>x</mi></msqrt></math>"]))
+        ['x', '√', '𝑥']
+    """
+    found: set[str] = set()
+    for page in pages:
+        for formula in MATH.findall(page):
+            found.update(html.unescape(TAG.sub("", formula)))
+            found.update(italic(letter) for letter in VARIABLE.findall(html.unescape(formula)))
+            found.update(sign for tag, sign in DRAWN.items() if tag in formula)
+    return frozenset(found)
+
+
+@lru_cache
+def _italics() -> dict[str, str]:
+    """Return the map from a letter to its math italic form, as Unicode records it."""
+    block = [*map(chr, range(0x1D434, 0x1D468)), *map(chr, range(0x1D6E2, 0x1D71C))]
+    table = {unicodedata.normalize("NFKC", form): form for form in block}
+    # The Planck constant was encoded before the block and left a hole in it; two letters have no
+    # other italic, the dotless ones.
+    return table | {"h": "\u210e", "\u0131": "\U0001d6a4", "\u0237": "\U0001d6a5"}
+
+
+def italic(letter: str) -> str:
+    """Return the math italic form of a letter, or the letter itself where there is none.
+
+    Examples:
+        >>> italic("x"), italic("h"), italic("7")
+        ('𝑥', 'ℎ', '7')
+    """
+    return _italics().get(letter, letter)
+
+
+def subset(html_texts: Iterable[str]) -> bytes:
+    """Return the font, as WOFF2, with the glyphs that the formulas of these pages need.
+
+    The same characters give the same bytes.
+    """
+    return _subset(characters(html_texts))
+
+
+@lru_cache(maxsize=4)
+def _subset(wanted: frozenset[str]) -> bytes:
+    font = TTFont(_source(), recalcTimestamp=False)
+    subsetter = Subsetter(_options())
+    subsetter.populate(unicodes=map(ord, wanted))
+    subsetter.subset(font)
+    _offer_to_all_scripts(font)
+    _mend_radicals(font)
+    _trim_parts(font)
+    font.flavor = "woff2"
+    buffer = io.BytesIO()
+    font.save(buffer)
+    return buffer.getvalue()
+
+
+def _offer_to_all_scripts(font: TTFont) -> None:
+    """Register the features for any script.
+
+    The font has them under "math" alone, and Chromium shapes a formula as Latin or as common text.
+    """
+    if "GSUB" in font:
+        scripts = font["GSUB"].table.ScriptList
+        (record,) = (record for record in scripts.ScriptRecord if record.ScriptTag == "math")
+        record.ScriptTag = "DFLT"
+        scripts.ScriptRecord = [record]
+
+
+def _mend_radicals(font: TTFont) -> None:
+    """Make the tall radical signs about as wide as the small one, and none of them of parts.
+
+    Chromium gives a root the width of the widest sign, whichever it draws, which left a gap of
+    0.4 em behind every simple root and pushed it off the middle of a fraction. And a sign made of
+    parts ended below its bar.
+    """
+    radical = font.getBestCmap().get(ord("\u221a"))
+    for forms in (forms for sign, forms in _growing(font) if sign == radical):
+        _add_radicals(font, forms.MathGlyphVariantRecord)
+        for name in {form.VariantGlyph for form in forms.MathGlyphVariantRecord}:
+            _squeeze(font, name)
+        forms.GlyphAssembly = None
+
+
+def _add_radicals(font: TTFont, forms: list[Any]) -> None:
+    tallest = forms[-1]
+    for rise in RADICAL_RISES:
+        taller = copy(tallest)
+        taller.VariantGlyph = f"{tallest.VariantGlyph}.{rise}"
+        taller.AdvanceMeasurement += rise
+        _reshape(font, tallest.VariantGlyph, _raise_roof(rise), taller.VariantGlyph)
+        font["hmtx"][taller.VariantGlyph] = font["hmtx"][tallest.VariantGlyph]
+        forms.append(taller)
+
+
+def _raise_roof(rise: int) -> Move:
+    """Return the move of the points above 1.2 em, where the tallest sign has its roof alone."""
+    return lambda x, y: (x, y + rise if y > 1200 else y)
+
+
+def _squeeze(font: TTFont, name: str) -> None:
+    advance, _ = font["hmtx"][name]
+    scale = min(1.0, RADICAL_WIDTH / advance)
+    _reshape(font, name, lambda x, y: (round(x * scale), y), name)
+    font["hmtx"][name] = (round(advance * scale), font["glyf"][name].xMin)
+
+
+def _trim_parts(font: TTFont) -> None:
+    """Take the space at both sides from the parts of which the tallest signs are built.
+
+    Chromium centers such a sign by the width of its ink but draws it with the space at its left, so
+    tall brackets stood 0.1 em too far to the right.
+    """
+    for sign, forms in _growing(font):
+        if forms.GlyphAssembly:
+            _trim(font, sign, forms.GlyphAssembly.PartRecords)
+
+
+def _trim(font: TTFont, sign: str, parts: list[Any]) -> None:
+    glyphs = font["glyf"]
+    left = min(glyphs[part.glyph].xMin for part in parts)
+    for part in parts:
+        # A copy, as the two braces share a part, and a bar is its own.
+        name = f"{sign}.{part.glyph}"
+        _reshape(font, part.glyph, lambda x, y: (x - left, y), name)
+        part.glyph = name
+    width = max(glyphs[part.glyph].xMax for part in parts)
+    for part in parts:
+        font["hmtx"][part.glyph] = (width, glyphs[part.glyph].xMin)
+
+
+def _growing(font: TTFont) -> Iterator[tuple[str, Any]]:
+    """Yield each sign that grows in height, with its larger forms."""
+    variants = font["MATH"].table.MathVariants
+    if variants and variants.VertGlyphCoverage:
+        signs = variants.VertGlyphCoverage.glyphs
+        yield from zip(signs, variants.VertGlyphConstruction, strict=True)
+
+
+def _reshape(font: TTFont, source: str, move: Move, name: str) -> None:
+    """Store under `name` the glyph `source` with its points moved."""
+    glyphs = font["glyf"]
+    points, ends, flags = glyphs[source].getCoordinates(glyphs)
+    # A new glyph, as some signs are composed of others.
+    glyph = Glyph()
+    glyph.numberOfContours, glyph.endPtsOfContours, glyph.flags = len(ends), ends, flags
+    glyph.coordinates = GlyphCoordinates([move(x, y) for x, y in points])
+    glyph.program = Program()
+    glyph.program.fromBytecode(b"")
+    glyphs[name] = glyph
+    glyph.recalcBounds(glyphs)
+
+
+def _options() -> Options:
+    options = Options()
+    options.layout_features = FEATURES
+    options.hinting = False  # no browser at today's pixel densities uses it, a third of the bytes
+    options.name_IDs = [0, 1, 2, 3, 4, 5, 6, 7, 8, 13, 14]  # with copyright and license
+    return options
+
+
+def _source() -> io.BytesIO:
+    return io.BytesIO((files("ziamath.fonts") / "STIXTwoMath-Regular.ttf").read_bytes())
+
+
+def write(site_dir: Path) -> Path:
+    """Write the font for the pages built in `site_dir`, and its license beside it.
+
+    Returns:
+        The path of the font, `assets/fonts/stix-two-math.woff2` of the site.
+    """
+    pages = (path.read_text(encoding="utf-8") for path in sorted(site_dir.rglob("*.html")))
+    target = site_dir / "assets" / "fonts" / f"{NAME}.woff2"
+    target.parent.mkdir(parents=True, exist_ok=True)
+    target.write_bytes(subset(pages))
+    license_text = (files("literate") / f"{NAME}.txt").read_text(encoding="utf-8")
+    target.with_suffix(".txt").write_text(license_text, encoding="utf-8")
+    return target

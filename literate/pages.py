@@ -1,0 +1,171 @@
+r"""The Python-Markdown extension that sets live outputs into pages.
+
+markdown-exec hands each `pycon exec="1"` fence to its formatter for `pycon`; this
+extension replaces that formatter. Pages run before they are converted, so that a
+fence and a number in a sentence come from the same run.
+"""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Any
+from xml.etree.ElementTree import Element
+
+import markdown_exec
+from markdown import Markdown
+from markdown.extensions import Extension
+from markdown.postprocessors import Postprocessor
+from markdown.preprocessors import Preprocessor
+from markdown.treeprocessors import Treeprocessor
+from markupsafe import Markup
+
+from literate.build import Build, build_of, warn
+from literate.examples import Block, Columns, Document
+from literate.fences import normalize, parse_page
+from literate.report import Failure, Report
+from literate.transcript import block_html, inline_html, line_html, problems_html
+
+_DIRECTIVE = re.compile(r"^::: ([\w.]+)", re.MULTILINE)
+
+
+def page_file(md: Markdown) -> Path | None:
+    """The file that is converted; none for a fragment, such as a docstring."""
+    if "relpath" not in md.treeprocessors:
+        return None
+    path = md.treeprocessors["relpath"].file.abs_src_path  # type: ignore[attr-defined]
+    return Path(path) if path else None
+
+
+class Page:
+    """One page while it is converted: what ran, and how its blocks look."""
+
+    def __init__(self, build: Build, file: Path, text: str) -> None:
+        name = build.config.name(file)
+        self.first_line = 1 + _lines_before(file, text)
+        document = parse_page(text, name, first_line=self.first_line)
+        self.report = build.report(document)
+        self.reports = [self.report, *map(build.report, included(build, text))]
+        self.versions = build.versions
+        self.converted = False
+        self.fences = [block for block in document.blocks if not block.inline]
+
+    def lines(self, lines: list[str], store: Any) -> list[str]:
+        """Number the live fences for the formatter, and set the live numbers."""
+        lines = list(lines)
+        for number, block in enumerate(self.fences):
+            index = block.line - self.first_line
+            fence = re.match(r"[>\s]*(`{3,}|~{3,})", lines[index])
+            assert fence
+            lines[index] = f'{fence[0]}pycon exec="1" block="{number}"'
+        inline = [result for result in self.report.results if result.block.inline]
+        for result in reversed(inline):
+            index, place = result.example.line - self.first_line, result.example.place
+            assert isinstance(place, Columns)
+            line = lines[index]
+            lines[index] = line[: place.begin] + store(inline_html(result)) + line[place.end :]
+        return lines
+
+    def html(self, number: int) -> str:
+        """The HTML of a live fence."""
+        block = self.fences[number]
+        return block_html(block, self.report.of(block), f"example-{number + 1}")
+
+    def finish(self, html: str) -> str:
+        """Add what the page says of itself, and warn of blocks that it does not show."""
+        general = [failure for report in self.reports for failure in report.problems]
+        general += [failure for report in self.reports[1:] for failure in report.failures]
+        for number, block in enumerate(self.fences):
+            if self.html(number) and f'id="example-{number + 1}"' not in html:
+                failure = _not_shown(self.report, block)
+                warn(failure)
+                general.append(failure)
+        return problems_html(general) + html + line_html(self.reports, self.versions)
+
+
+def _not_shown(report: Report, block: Block) -> Failure:
+    message = "the block is run but not shown: Markdown does not take its fence for one here"
+    return Failure(report.document.path, block.line, message)
+
+
+def _lines_before(file: Path, text: str) -> int:
+    """How many lines of the file stand before the page's text (its front matter)."""
+    whole = normalize(file.read_text("utf-8-sig"))
+    at = whole.find(normalize(text).strip("\n"))
+    return whole[: max(at, 0)].count("\n")
+
+
+def included(build: Build, text: str) -> list[Document]:
+    """The modules whose docstrings a page includes by mkdocstrings' directive."""
+    files = {file for match in _DIRECTIVE.finditer(text) if (file := _module_file(build, match[1]))}
+    return [build.config.parse(file) for file in sorted(files)]
+
+
+def _module_file(build: Build, name: str) -> Path | None:
+    parts = name.split(".")
+    if parts[0] not in build.config.sources:
+        return None
+    for length in range(len(parts), 0, -1):
+        path = build.config.root.joinpath(*parts[:length])
+        for file in (path.with_suffix(".py"), path / "__init__.py"):
+            if file.is_file():
+                return file
+    return None
+
+
+class _Run(Preprocessor):
+    def run(self, lines: list[str]) -> list[str]:
+        file = page_file(self.md)
+        if file is None:
+            return lines
+        page = Page(build_of(file.parent), file, "\n".join(lines))
+        self.md.literate_page = page  # type: ignore[attr-defined]
+        return page.lines(lines, self.md.htmlStash.store)
+
+
+class _Converted(Treeprocessor):
+    def run(self, root: Element) -> None:
+        page = getattr(self.md, "literate_page", None)
+        if page:
+            page.converted = True
+
+
+class _Finish(Postprocessor):
+    def run(self, text: str) -> str:
+        page = getattr(self.md, "literate_page", None)
+        # Before the tree is done, the toc extension runs postprocessors on each heading.
+        return page.finish(text) if page and page.converted else text
+
+
+def format_pycon(*, code: str, md: Markdown, **options: Any) -> Markup:
+    """Format a live fence for markdown-exec, from the run of its page."""
+    page = getattr(md, "literate_page", None)
+    number = options.get("extra", {}).get("block")
+    if page is None or number is None:
+        failure = Failure("a docstring", 1, 'pycon exec="1" works in pages only', code)
+        warn(failure)
+        return Markup(problems_html([failure]))
+
+    def run(source: str, **extra: Any) -> str:
+        return str(page.html(int(number)))
+
+    return markdown_exec.base_format(
+        language="pycon", run=run, code=code, md=md, **{**options, "html": True}
+    )
+
+
+class PagesExtension(Extension):
+    """Runs a page's examples and shows their live outputs."""
+
+    def extendMarkdown(self, md: Markdown) -> None:  # noqa: N802
+        """Register with Markdown and take over markdown-exec's formatter for `pycon`."""
+        markdown_exec.formatters["pycon"] = format_pycon
+        # After Python-Markdown has normalized line ends (30), before superfences (25).
+        md.preprocessors.register(_Run(md), "literate-run", 27)
+        md.treeprocessors.register(_Converted(md), "literate-converted", -100)
+        md.postprocessors.register(_Finish(md), "literate-finish", -10)
+
+
+def makeExtension(**settings: Any) -> PagesExtension:  # noqa: N802
+    """Make the extension, as Python-Markdown asks."""
+    return PagesExtension(**settings)

@@ -1,0 +1,146 @@
+r"""Show a block as a REPL would have: statements, live outputs, figures, and what went wrong."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+from html import escape
+
+from pygments import highlight
+from pygments.formatters import HtmlFormatter
+from pygments.lexers import PythonConsoleLexer
+
+from literate.examples import Block, Example
+from literate.report import Failure, Report, Result
+
+_DIRECTIVE = re.compile(r"\s*#\s*doctest:[^\n]*")
+_ID = re.compile(r"""(\bid=["']|url\(["']?#|href=["']#)""")
+
+
+def block_html(block: Block, results: Sequence[Result], identifier: str) -> str:
+    """The HTML of a live block; nothing where it is hidden and as it should be.
+
+    Args:
+        block: The block.
+        results: What its examples did; none where it is skipped.
+        identifier: The element's id, and the prefix of all ids in its figures.
+    """
+    failures = [result.failure for result in results if result.failure]
+    if block.hide and not failures:
+        return ""
+    kind = "failed" if failures else "skipped" if block.skip else "measured" if block.measured else ""
+    parts = [f'<div class="literate{f" literate-{kind}" if kind else ""}" id="{identifier}">']
+    parts += _segments(block, results, identifier)
+    parts += map(_verdict, failures)
+    if block.skip:
+        parts.append(_note(f"Not run: {block.skip}"))
+    elif block.measured:
+        parts.append(_note("Measured while this page was built; it differs from run to run."))
+    return "".join([*parts, "</div>"])
+
+
+def _note(text: str) -> str:
+    return f'<p class="literate-note">{escape(text)}</p>'
+
+
+def _segments(block: Block, results: Sequence[Result], identifier: str) -> Iterator[str]:
+    """Transcripts, each ended by the figures of its last statement."""
+    outputs = [_output(result) for result in results] or [
+        (example.want, ()) for example in block.examples
+    ]
+    pending: list[tuple[Example, str]] = []
+    title = block.title
+    for example, (text, figures) in zip(block.examples, outputs, strict=True):
+        pending.append((example, text))
+        if figures:
+            yield _code(pending, title)
+            pending, title = [], ""
+            for figure in figures:
+                yield f'<figure class="literate-figure">{_scoped(figure, identifier)}</figure>'
+    if pending:
+        yield _code(pending, title)
+
+
+def _output(result: Result) -> tuple[str, tuple[str, ...]]:
+    if result.outcome is None:
+        return "", ()
+    figures = result.outcome.figures
+    # The picture stands for the value, whose last echoed line is its repr.
+    text = re.sub(r"[^\n]*\n\Z", "", result.outcome.got) if figures else result.outcome.got
+    return text, figures
+
+
+def _scoped(svg: str, identifier: str) -> str:
+    """Give a figure's ids a prefix, since ids are shared by all figures of a page."""
+    return _ID.sub(rf"\g<1>{identifier}-", svg)
+
+
+def _code(pairs: Sequence[tuple[Example, str]], title: str) -> str:
+    source = "".join(_DIRECTIVE.sub("", example.source) for example, _ in pairs)
+    spans = "".join(_highlighted(_DIRECTIVE.sub("", e.shown) + "\n" + text) for e, text in pairs)
+    caption = f'<span class="filename">{escape(title)}</span>' if title else ""
+    return (
+        f'<div class="highlight" data-copy="{escape(source)}">{caption}'
+        f"<pre><span></span><code>{spans}</code></pre></div>"
+    )
+
+
+def _highlighted(transcript: str) -> str:
+    return str(highlight(transcript, PythonConsoleLexer(), HtmlFormatter(nowrap=True)))
+
+
+def _verdict(failure: Failure) -> str:
+    place = f"{failure.path}:{failure.line}"
+    parts = [f'<div class="literate-verdict" role="alert"><p><strong>{escape(place)}</strong> ']
+    parts.append(f"{escape(failure.message)}</p>")
+    for name, text in (("Expected", failure.want), ("Got", failure.got)):
+        if text is not None:
+            parts.append(f"<p>{name}</p><pre><code>{escape(text) or '(nothing)'}</code></pre>")
+    return "".join([*parts, "</div>"])
+
+
+def inline_html(result: Result) -> str:
+    """The HTML of a live number in a sentence, with its expression as a tooltip.
+
+    A failing one shows both what was recorded and what was got.
+    """
+    expression = re.sub(r"^`+[=~]\{(.*)\} .*?`+$", r"\1", result.example.shown)
+    got = result.outcome.got.strip() if result.outcome else ""
+    if result.failure:
+        got = f"recorded {result.example.want.strip()}, live {got.splitlines()[-1] if got else '?'}"
+    kind = "failed" if result.failure else "measured" if result.block.measured else ""
+    classes = f"live live-{kind}" if kind else "live"
+    return f'<span class="{classes}" title="{escape(expression)}">{escape(got)}</span>'
+
+
+def problems_html(failures: Sequence[Failure]) -> str:
+    """What is wrong with a page as a whole, to stand at its top."""
+    if not failures:
+        return ""
+    items = "".join(f"<li><pre><code>{escape(str(failure))}</code></pre></li>" for failure in failures)
+    return (
+        '<div class="literate-problems" role="alert">'
+        f"<p><strong>This page is not verified.</strong></p><ul>{items}</ul></div>"
+    )
+
+
+def line_html(reports: Sequence[Report], versions: Sequence[str]) -> str:
+    """The line at a page's end: how many examples ran and how they fared."""
+    results = [result for report in reports for result in report.results]
+    skipped = sum(
+        len(block.examples) for report in reports for block in report.document.blocks if block.skip
+    )
+    failed = sum(len(report.failures) for report in reports)
+    count = len(results)
+    if not count and not skipped and not failed:
+        text = "There is no example on this page."
+    else:
+        seconds = sum(report.seconds for report in reports)
+        text = f"{_counted(count)} ran on this page in {seconds:.2f} s with {', '.join(versions)}: "
+        text += f"{failed} failed" if failed else "every output is the recorded one"
+        text += f"; {_counted(skipped)} skipped." if skipped else "."
+    return f'<p class="literate-line">{escape(text)}</p>'
+
+
+def _counted(number: int) -> str:
+    return f"{number} example{'' if number == 1 else 's'}"

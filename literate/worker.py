@@ -1,0 +1,73 @@
+r"""The process that runs documents, so that a page can neither leak nor kill.
+
+Started with a socket, it imports what all pages share and then forks once for
+each document: a fork takes milliseconds, and the fork's modules, random state
+and namespace are its own. Started without one, it runs a single document, for
+systems that cannot fork.
+"""
+
+from __future__ import annotations
+
+import importlib
+import os
+import pickle
+import signal
+import socket
+import sys
+import time
+from typing import BinaryIO
+
+from literate import runner
+
+
+def handle(reader: BinaryIO, writer: BinaryIO) -> None:
+    """Read one request, run its document and write each outcome as it comes, then the seconds."""
+    root, document, setup = pickle.load(reader)
+    os.chdir(root)
+    # A page must see the sources as they are now, also when two edits fall into one second.
+    sys.dont_write_bytecode = True
+    start = time.perf_counter()
+    for outcome in runner.run(document, setup):
+        _send(outcome, writer)
+    _send(time.perf_counter() - start, writer)
+
+
+def _send(message: object, writer: BinaryIO) -> None:
+    pickle.dump(message, writer)
+    writer.flush()
+
+
+def serve(control: socket.socket, preload: list[str]) -> None:
+    """Fork for each connection that comes over `control`, until its other end is closed."""
+    for name in preload:
+        importlib.import_module(name)
+    signal.signal(signal.SIGCHLD, signal.SIG_IGN)
+    while True:
+        _, descriptors, _, _ = socket.recv_fds(control, 1, 1)
+        if not descriptors:
+            os.killpg(0, signal.SIGKILL)
+        with socket.socket(fileno=descriptors[0]) as connection:
+            if os.fork() == 0:
+                control.close()
+                _work(connection)
+
+
+def _work(connection: socket.socket) -> None:
+    signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+    with connection.makefile("rwb") as stream:
+        _send(os.getpid(), stream)
+        handle(stream, stream)
+    os._exit(0)
+
+
+def main(arguments: list[str]) -> None:
+    """Serve on the socket whose descriptor is given, or run the one document on standard input."""
+    if arguments:
+        serve(socket.socket(fileno=int(arguments[0])), arguments[1:])
+    else:
+        with os.fdopen(os.dup(1), "wb") as writer:
+            handle(sys.stdin.buffer, writer)
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])

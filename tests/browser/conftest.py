@@ -1,0 +1,126 @@
+"""Builds the site once, serves it on this machine, and opens it in Chromium."""
+
+from __future__ import annotations
+
+import functools
+import os
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Browser, ConsoleMessage, Page, Response, Route, sync_playwright
+
+ROOT = Path(__file__).parents[2]
+CHROMIUM = Path(os.environ.get("CHROMIUM", "/usr/bin/chromium"))
+
+
+@dataclass
+class Site:
+    """The built files and the address that serves them."""
+
+    folder: Path
+    origin: str
+
+
+@dataclass
+class Visit:
+    """An open tab, and everything that went wrong in it."""
+
+    tab: Page
+    origin: str
+    outside: list[str] = field(default_factory=list)
+    errors: list[str] = field(default_factory=list)
+
+    def open(self, address: str) -> Page:
+        """Go to an address of the site, and wait until it is at rest."""
+        self.tab.goto(f"{self.origin}/{address}", wait_until="networkidle")
+        return self.tab
+
+
+class QuietHandler(SimpleHTTPRequestHandler):
+    """Serves files without a log line for each."""
+
+    def log_message(self, format: str, *args: object) -> None:
+        """Print nothing."""
+
+
+@pytest.fixture(scope="session")
+def chromium() -> Path:
+    """The browser; only outside of CI may it be missing."""
+    if not CHROMIUM.exists():
+        reason = f"no Chromium at {CHROMIUM}; name one in the variable CHROMIUM"
+        (pytest.fail if os.environ.get("CI") else pytest.skip)(reason)
+    return CHROMIUM
+
+
+@pytest.fixture(scope="session")
+def site(chromium: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
+    """The site, built as it is published, and served."""
+    folder = tmp_path_factory.mktemp("site")
+    handler = functools.partial(QuietHandler, directory=str(folder))
+    with ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
+        origin = f"http://127.0.0.1:{server.server_port}"
+        build(folder, origin)
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        yield Site(folder, origin)
+        server.shutdown()
+
+
+def build(folder: Path, origin: str) -> None:
+    """Build the site strictly, for an address."""
+    done = subprocess.run(
+        [sys.executable, "-m", "mkdocs", "build", "--strict", "--site-dir", str(folder)],
+        cwd=ROOT,
+        env={**os.environ, "SITE_URL": f"{origin}/", "NO_MKDOCS_2_WARNING": "1"},
+        capture_output=True,
+        text=True,
+    )
+    if done.returncode:
+        pytest.fail(f"the site does not build:\n{done.stdout}{done.stderr}", pytrace=False)
+
+
+@pytest.fixture(scope="session")
+def browser(chromium: Path) -> Iterator[Browser]:
+    """One Chromium for all tests."""
+    with sync_playwright() as playwright:
+        started = playwright.chromium.launch(executable_path=chromium)
+        yield started
+        started.close()
+
+
+@pytest.fixture
+def visit(browser: Browser, site: Site) -> Iterator[Visit]:
+    """A fresh tab that reaches nothing but the site."""
+    context = browser.new_context(
+        viewport={"width": 1440, "height": 900},
+        reduced_motion="reduce",
+        permissions=["clipboard-read", "clipboard-write"],
+    )
+    opened = Visit(context.new_page(), site.origin)
+
+    def keep_inside(route: Route) -> None:
+        if route.request.url.startswith((f"{site.origin}/", "data:", "blob:")):
+            route.continue_()
+        else:
+            opened.outside.append(route.request.url)
+            route.abort()
+
+    def note_message(message: ConsoleMessage) -> None:
+        if message.type in ("error", "warning"):
+            opened.errors.append(f"console: {message.text}")
+
+    def note_response(response: Response) -> None:
+        if response.status >= 400:
+            opened.errors.append(f"{response.status}: {response.url}")
+
+    context.route("**/*", keep_inside)
+    opened.tab.on("console", note_message)
+    opened.tab.on("response", note_response)
+    opened.tab.on("pageerror", lambda error: opened.errors.append(f"script: {error}"))
+    yield opened
+    context.close()

@@ -1,0 +1,62 @@
+import subprocess
+import sys
+import typing
+
+import pytest
+import torch
+from jaxtyping import TypeCheckError
+
+import selfattn
+import selfattn.figures
+
+X = torch.ones(5, 3)
+WRONG = {
+    "similarity": (X, torch.ones(5, 4)),
+    "sum_normalize": (torch.ones(5, dtype=torch.int64),),
+    "softmax_naive": (torch.ones(5, dtype=torch.int64),),
+    "softmax": (torch.ones(5, dtype=torch.int64),),
+    "context": (X, X),
+    "simple_self_attention": (torch.ones(5),),
+    "trace": (X, X, torch.ones(4, 3), 0),
+    "Trace": (0, X[0], X[:, 0], X[:4, 0], X, X[0]),
+}
+
+
+def test_the_public_names():
+    assert set(selfattn.__all__) == set(WRONG)
+    assert all(hasattr(selfattn, name) for name in selfattn.__all__)
+
+
+def test_importing_loads_nothing_beside_torch_and_jaxtyping():
+    code = """
+import sys, torch, jaxtyping
+before = set(sys.modules)
+import selfattn
+print(*sorted(set(sys.modules) - before))
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    modules = ["_check", "context", "scores", "weights"]
+    assert done.stdout.split() == ["selfattn", *(f"selfattn.{name}" for name in modules)]
+
+
+@pytest.mark.parametrize("name", sorted(WRONG))
+def test_annotations_are_enforced_in_the_test_run(name):
+    with pytest.raises(TypeCheckError):
+        getattr(selfattn, name)(*WRONG[name])
+
+
+def test_the_annotation_of_a_result_is_enforced(monkeypatch):
+    monkeypatch.setattr(selfattn.scores._check, "no_nan", lambda result, **_: result.mT)
+    with pytest.raises(TypeCheckError, match="return value"):
+        selfattn.similarity(torch.ones(3, 7), torch.ones(5, 7))
+
+
+FIGURES = ["heatmap", "hull", "lines"]
+
+
+@pytest.mark.parametrize("name", [*selfattn.__all__, *FIGURES])
+def test_every_tensor_is_annotated_with_its_shape(name):
+    public = getattr(selfattn, name, None) or getattr(selfattn.figures, name)
+    hints = typing.get_type_hints(public)
+    assert hints
+    assert torch.Tensor not in hints.values()

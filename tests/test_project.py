@@ -1,0 +1,83 @@
+"""What the README promises of the project's set-up."""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from importlib.metadata import distribution
+from pathlib import Path
+
+import pytest
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
+
+ROOT = Path(__file__).parent.parent
+README = (ROOT / "README.md").read_text("utf-8")
+PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
+
+
+def readme_commands() -> list[str]:
+    return [line for line in README.splitlines() if line.startswith("pip install -c")]
+
+
+def pins() -> dict[str, str]:
+    lines = (ROOT / "constraints.txt").read_text("utf-8").splitlines()
+    pairs = (line.split("==") for line in lines if line and not line.startswith("#"))
+    return {canonicalize_name(name): version for name, version in pairs}
+
+
+def installed_for(requirements: list[str], extras: frozenset[str] = frozenset()) -> set[str]:
+    """The distributions that requirements bring, and what these bring in turn."""
+    found: set[str] = set()
+    pending = [(Requirement(text), extras) for text in requirements]
+    while pending:
+        requirement, active = pending.pop()
+        marker = requirement.marker
+        if marker and not any(marker.evaluate({"extra": extra}) for extra in active or {""}):
+            continue
+        name = canonicalize_name(requirement.name)
+        if name == "selfattn" or name in found:
+            continue
+        found.add(name)
+        needs = distribution(name).requires or []
+        pending += [(Requirement(text), frozenset(requirement.extras)) for text in needs]
+    return found
+
+
+def test_the_readme_has_two_commands() -> None:
+    assert readme_commands() == [
+        'pip install -c constraints.txt -e ".[docs]" && mkdocs serve',
+        'pip install -c constraints.txt -e ".[test]" && pytest',
+    ]
+
+
+def test_ci_runs_the_test_command_of_the_readme() -> None:
+    lines = (ROOT / ".ci/run").read_text("utf-8").splitlines()
+    assert readme_commands()[1] in lines
+    assert "mkdocs build --strict" in "\n".join(lines)
+    assert "properdocs build --strict" in "\n".join(lines)
+
+
+def test_the_workflow_runs_ci_and_pins_its_actions() -> None:
+    workflow = (ROOT / ".github/workflows/site.yml").read_text("utf-8")
+    assert "bash .ci/run" in workflow
+    actions = re.findall(r"uses: (\S+)", workflow)
+    assert actions
+    assert [action for action in actions if not re.search(r"@[0-9a-f]{40}$", action)] == []
+
+
+@pytest.mark.parametrize("extra", ["docs", "test"])
+def test_the_constraints_pin_everything_that_is_installed(extra: str) -> None:
+    extras = PROJECT["optional-dependencies"]
+    requirements = [*PROJECT["dependencies"], *extras["docs"], *extras[extra]]
+    names = installed_for(requirements)
+    assert sorted(names - set(pins())) == []
+    versions = {name: distribution(name).version.split("+")[0] for name in names}
+    assert versions == {name: pins()[name] for name in names}
+
+
+def test_every_install_command_is_constrained() -> None:
+    files = [ROOT / "README.md", ROOT / ".ci/run", ROOT / ".github/workflows/site.yml"]
+    commands = re.findall(r"pip install[^\n]*-e[^\n]*", "".join(f.read_text("utf-8") for f in files))
+    assert len(commands) == 4
+    assert all("-c constraints.txt" in command for command in commands)
