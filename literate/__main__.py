@@ -22,7 +22,7 @@ def main(arguments: list[str] | None = None) -> int:
     options = parser.parse_args(arguments)
     try:
         config = Config.find(Path.cwd())
-        files = options.files or [*config.page_files, *config.source_files]
+        files = options.files or config.files
         return refresh(config, files, check=options.check)
     except (OSError, ValueError) as error:
         print(f"literate: {error}", file=sys.stderr)

@@ -33,23 +33,21 @@ class Build:
     def begin(self, documents: list[Document]) -> None:
         """Start running documents that pages will ask for; forget those of the build before."""
         self.reports.clear()
-        self._ahead = {document: self._workers.submit(document) for document in documents}
+        self._ahead = {each: self._workers.submit(each) for each in dict.fromkeys(documents)}
 
     def report(self, document: Document) -> Report:
-        """Wait for a document's run and warn of everything that is wrong with it.
-
-        A run that was started ahead serves once: asked again, the document runs again.
-        """
-        started = self._ahead.pop(document, None)
+        """Wait for a document's run and warn of everything that is wrong with it."""
+        started = self._ahead.get(document)
         report = started.result() if started else self._workers.run(document)
         self.reports.append(report)
         for failure in report.failures:
             warn(failure)
         return report
 
-    def close(self) -> None:
-        """End the worker processes."""
-        self._workers.close()
+    def report_of(self, file: Path) -> Report | None:
+        """The report of a file, if this build has asked for it."""
+        name = self.config.name(file)
+        return next((each for each in self.reports if each.document.path == name), None)
 
 
 def warn(failure: Failure) -> None:

@@ -6,6 +6,7 @@ import tomllib
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
+from typing import TypeGuard
 
 from literate.docstrings import parse_module
 from literate.examples import Document
@@ -39,7 +40,8 @@ class Config:
         """Read the settings of the nearest project at or above `start`.
 
         Raises:
-            ValueError: If there is none, or if a setting is unknown or of another type.
+            FileNotFoundError: If there is none.
+            ValueError: If a setting is unknown or of another type.
         """
         for folder in (start.resolve(), *start.resolve().parents):
             file = folder / "pyproject.toml"
@@ -47,16 +49,18 @@ class Config:
                 table = tomllib.loads(file.read_text("utf-8")).get("tool", {}).get("literate")
                 if table is not None:
                     return cls._from_table(folder, table)
-        raise ValueError(f"no pyproject.toml with a table [tool.literate] at or above {start}")
+        raise FileNotFoundError(
+            f"no pyproject.toml with a table [tool.literate] at or above {start}"
+        )
 
     @classmethod
     def _from_table(cls, root: Path, table: dict[str, object]) -> Config:
         settings: dict[str, object] = {}
         for key, value in table.items():
             default = cls.__dataclass_fields__[key].default if key in _KEYS else None
-            if isinstance(value, list) and isinstance(default, tuple):
+            if isinstance(default, tuple) and _are_texts(value):
                 value = tuple(value)
-            if isinstance(value, int) and isinstance(default, float):
+            elif isinstance(default, float) and type(value) is int:
                 value = float(value)
             if type(value) is not type(default):
                 raise ValueError(f"tool.literate.{key} = {value!r} is not a setting of literate")
@@ -64,14 +68,11 @@ class Config:
         return cls(root, **settings)  # type: ignore[arg-type]
 
     @cached_property
-    def page_files(self) -> list[Path]:
-        """All Markdown files that match `pages`."""
-        return sorted({file for pattern in self.pages for file in self.root.glob(pattern)})
-
-    @cached_property
-    def source_files(self) -> list[Path]:
-        """All Python files of `sources`."""
-        return sorted({file for name in self.sources for file in (self.root / name).rglob("*.py")})
+    def files(self) -> list[Path]:
+        """All files that match `pages`, and then all Python files of `sources`."""
+        pages = {file for pattern in self.pages for file in self.root.glob(pattern)}
+        modules = {file for name in self.sources for file in (self.root / name).rglob("*.py")}
+        return [*sorted(pages), *sorted(modules)]
 
     def name(self, file: Path) -> str:
         """A file's name from the root, with slashes, as messages show it."""
@@ -81,8 +82,23 @@ class Config:
         return file.as_posix()
 
     def parse(self, file: Path) -> Document:
-        """Read a page or a module."""
-        return self.parse_text(file, file.read_bytes().decode("utf-8"))
+        """Read a page or a module.
+
+        Raises:
+            ValueError: If the file is not UTF-8.
+        """
+        return self.parse_text(file, self.read(file))
+
+    def read(self, file: Path) -> str:
+        """The text of a file with its own line ends.
+
+        Raises:
+            ValueError: If the file is not UTF-8.
+        """
+        try:
+            return file.read_bytes().decode("utf-8")
+        except UnicodeDecodeError as error:
+            raise ValueError(f"{self.name(file)} is not UTF-8: {error}") from error
 
     def parse_text(self, file: Path, text: str) -> Document:
         """Read a page or a module whose text is at hand."""
@@ -90,6 +106,10 @@ class Config:
         if file.suffix == ".py":
             return parse_module(text, name, _module(name))
         return parse_page(text, name)
+
+
+def _are_texts(value: object) -> TypeGuard[list[str]]:
+    return isinstance(value, list) and all(isinstance(each, str) for each in value)
 
 
 _KEYS = set(Config.__dataclass_fields__) - {"root"}

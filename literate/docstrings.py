@@ -7,8 +7,9 @@ docstrings, which a reference publishes too, are verified like all others.
 from __future__ import annotations
 
 import ast
+import re
 
-from literate.examples import Block, Document, Problem, Script, numbered, read_prompts
+from literate.examples import Block, Document, Example, Problem, Script, read_prompts
 
 
 def parse_module(text: str, path: str, module: str) -> Document:
@@ -23,17 +24,11 @@ def parse_module(text: str, path: str, module: str) -> Document:
         tree = ast.parse(text, path)
     except SyntaxError as error:
         return Document(path, (), (Problem(error.lineno or 1, f"SyntaxError: {error.msg}"),))
+    source = re.split(r"\r\n|\r|\n", text)
     scripts: list[Script] = []
     problems: list[Problem] = []
     for node in _strings(tree):
-        value = str(node.value)
-        if ">>>" not in value:
-            continue
-        if value.count("\n") != (node.end_lineno or node.lineno) - node.lineno:
-            message = "a docstring whose line breaks are escaped has no lines to verify"
-            problems.append(Problem(node.lineno, message))
-            continue
-        examples, found = read_prompts(numbered(value.split("\n"), node.lineno), prose=True)
+        examples, found = _read(node, source)
         problems += found
         if examples:
             scripts.append(Script((Block(examples[0].line, examples),), module))
@@ -49,3 +44,23 @@ def _strings(tree: ast.AST) -> list[ast.Constant]:
         and isinstance(node.value.value, str)
     ]
     return sorted(nodes, key=lambda node: node.lineno)
+
+
+def _read(node: ast.Constant, source: list[str]) -> tuple[tuple[Example, ...], list[Problem]]:
+    lines = str(node.value).split("\n")
+    written = source[node.lineno - 1 : node.end_lineno]
+    prompts = any(line.lstrip().startswith(">>>") for line in lines)
+    if prompts and not _literal(lines, written):
+        message = 'examples in a docstring with escapes: make it a raw string, r"""..."""'
+        return (), [Problem(node.lineno, message)]
+    return read_prompts(
+        ((number, line, "") for number, line in enumerate(lines, node.lineno)), prose=True
+    )
+
+
+def _literal(lines: list[str], written: list[str]) -> bool:
+    """Whether a string's lines stand in the file as they are, so that they can be rewritten."""
+    if len(lines) == 1 or len(lines) != len(written):
+        return len(lines) == len(written) and lines[0] in written[0]
+    first, last = written[0].endswith(lines[0]), written[-1].startswith(lines[-1])
+    return first and last and written[1:-1] == lines[1:-1]

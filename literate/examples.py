@@ -9,8 +9,8 @@ documents (one file).
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 
 _PROMPT = re.compile(r"(?P<indent>\s*)>>>(?P<rest>.*)")
 _DIRECTIVE = re.compile(r"#\s*doctest:\s*(?P<names>[^\n'\"]*)$", re.MULTILINE)
@@ -28,7 +28,10 @@ class Problem:
 
 @dataclass(frozen=True)
 class Lines:
-    """The recorded output occupies whole lines, `start` up to but not including `stop`."""
+    """The recorded output occupies whole lines, `start` up to but not including `stop`.
+
+    `prefix` stands before each of them, as it does before the prompt.
+    """
 
     start: int
     stop: int
@@ -37,7 +40,7 @@ class Lines:
 
 @dataclass(frozen=True)
 class Columns:
-    """The recorded output occupies `start` to `stop` of one line, its code span `begin` to `end`."""
+    """The recorded output occupies `start` to `stop` of a line, its code span `begin` to `end`."""
 
     line: int
     start: int
@@ -108,6 +111,12 @@ class Script:
     blocks: tuple[Block, ...]
     module: str = ""
 
+    def live(self) -> Iterator[tuple[Block, Example]]:
+        """What is to be run, in order: skipped blocks are left out."""
+        for block in self.blocks:
+            for example in () if block.skip else block.examples:
+                yield block, example
+
 
 @dataclass(frozen=True)
 class Document:
@@ -115,19 +124,17 @@ class Document:
 
     path: str
     scripts: tuple[Script, ...]
-    problems: tuple[Problem, ...] = field(default=())
+    problems: tuple[Problem, ...] = ()
 
     @property
     def blocks(self) -> list[Block]:
         """All blocks in order."""
         return [block for script in self.scripts for block in script.blocks]
 
-    def live(self) -> Iterator[tuple[Script, Block, Example]]:
+    @property
+    def live(self) -> list[tuple[Block, Example]]:
         """What is to be run, in order: skipped blocks are left out."""
-        for script in self.scripts:
-            for block in script.blocks:
-                for example in () if block.skip else block.examples:
-                    yield script, block, example
+        return [pair for script in self.scripts for pair in script.live()]
 
 
 class _Reader:
@@ -229,8 +236,3 @@ def read_prompts(
         reader.read(number, text, prefix)
     reader.close()
     return tuple(reader.examples), reader.problems
-
-
-def numbered(lines: Sequence[str], first: int) -> list[tuple[int, str, str]]:
-    """Number lines for [`read_prompts`][literate.examples.read_prompts]; nothing stands before them."""
-    return [(first + index, line, "") for index, line in enumerate(lines)]

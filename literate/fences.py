@@ -13,6 +13,7 @@ import ast
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from literate.examples import Block, Columns, Document, Example, Problem, Script, read_prompts
 
@@ -20,8 +21,9 @@ _OPENING = re.compile(r"(?P<prefix>[>\s]*)(?P<fence>`{3,}|~{3,})(?P<info>[^`]*)"
 _OPTION = re.compile(r"""\s+(?P<key>[\w-]+)(?:=(?P<quote>["'])(?P<value>.*?)(?P=quote))?(?=\s|$)""")
 _PROMPT = re.compile(r"[>\s]*>>>(\s|$)")
 _SPAN = re.compile(r"(?<![`\\])(`+)(?!`)(.+?)(?<!`)\1(?!`)")
-_LIVE = re.compile(r"(?P<mark>[=~])\{")
-_FRONT_MATTER = re.compile(r"---[ \t]*\n.*?\n(?:---|\.\.\.)[ \t]*\n", re.DOTALL)
+_LIVE_MARK = re.compile(r"`[=~]\{")
+FRONT_MATTER = re.compile(r"---[ \t]*\n.*?\n(?:---|\.\.\.)[ \t]*\n", re.DOTALL)
+_UNVERIFIED = "a prompt outside a live block: nothing verifies it"
 _FLAGS = ("hide", "measured")
 _TEXTS = ("skip", "title")
 
@@ -53,13 +55,12 @@ def normalize(text: str) -> str:
     return "\n".join(line.expandtabs(4) if line.strip() else "" for line in lines)
 
 
-def parse_page(text: str, path: str, *, first_line: int = 1) -> Document:
+def parse_page(text: str, path: str) -> Document:
     r"""Read a page.
 
     Args:
         text: The page's Markdown.
         path: The name to use in messages.
-        first_line: The number of the text's first line in the file.
 
     Examples:
         >>> page = parse_page("```pycon exec='1'\n>>> 1 + 1\n2\n```", "page.md")
@@ -69,23 +70,22 @@ def parse_page(text: str, path: str, *, first_line: int = 1) -> Document:
         'a pycon fence that is not executed: write pycon exec="1"'
     """
     text = normalize(text)
-    front_matter = _FRONT_MATTER.match(text)
+    front_matter = FRONT_MATTER.match(text)
     lines = text.split("\n")
     begin = front_matter[0].count("\n") if front_matter else 0
-    return _PageReader(lines, first_line).read(path, begin)
+    return _PageReader(lines).read(path, begin)
 
 
 class _PageReader:
-    def __init__(self, lines: list[str], first_line: int) -> None:
+    def __init__(self, lines: list[str]) -> None:
         self.lines = lines
-        self.first_line = first_line
         self.blocks: list[Block] = []
         self.problems: list[Problem] = []
 
     def read(self, path: str, begin: int) -> Document:
         index = begin
         while index < len(self.lines):
-            fence = _fence_at(self.lines, index)
+            fence = fence_at(self.lines, index)
             if fence is None:
                 self._text(index)
                 index += 1
@@ -96,35 +96,35 @@ class _PageReader:
         return Document(path, (Script(tuple(self.blocks)),), problems)
 
     def _problem(self, index: int, message: str) -> None:
-        self.problems.append(Problem(self.first_line + index, message))
+        self.problems.append(Problem(1 + index, message))
 
     def _text(self, index: int) -> None:
-        if _PROMPT.match(self.lines[index]):
-            self._problem(index, "a prompt outside a live block: nothing verifies it")
-        for span in _SPAN.finditer(self.lines[index]):
-            if _LIVE.match(span[2]):
+        line = self.lines[index]
+        if _PROMPT.match(line):
+            self._problem(index, _UNVERIFIED)
+        spans = list(_SPAN.finditer(line))
+        for mark in _LIVE_MARK.finditer(line):
+            span = next((each for each in spans if each.start() <= mark.start() < each.end()), None)
+            if span is None or span.end(2) <= mark.start():
+                self._problem(index, "a live number that is not closed on its line")
+            elif span.start(2) == mark.start() + 1:
                 self._inline(index, span)
-        unclosed = _SPAN.sub("", self.lines[index])
-        if re.search(r"`[=~]\{", unclosed):
-            self._problem(index, "a live number that is not closed on its line")
 
     def _inline(self, index: int, span: re.Match[str]) -> None:
-        content = span[2]
-        parts = _split_live(content)
-        if parts is None:
+        content = span[2].rstrip()
+        number = _split_live(content)
+        if number is None:
             self._problem(index, f"cannot read the live number `{content}`")
             return
-        expression, spec, recorded = parts
-        line = self.first_line + index
-        stop = span.start(2) + len(content.rstrip())
+        stop = span.start(2) + len(content)
         example = Example(
-            source=f"print(format(({expression}), {spec!r}))\n",
-            want=recorded + "\n",
-            line=line,
-            place=Columns(line, stop - len(recorded), stop, span.start(), span.end()),
-            shown=f"`{content}`",
+            source=f"print(format(({number.expression}), {number.spec!r}))\n",
+            want=number.recorded + "\n",
+            line=1 + index,
+            place=Columns(1 + index, stop - len(number.recorded), stop, span.start(), span.end()),
+            shown=content[: -len(number.recorded)].rstrip(),
         )
-        self.blocks.append(Block(line, (example,), inline=True, measured=content[0] == "~"))
+        self.blocks.append(Block(1 + index, (example,), inline=True, measured=content[0] == "~"))
 
     def _fence(self, fence: Fence) -> None:
         body = self.lines[fence.start + 1 : fence.stop]
@@ -135,9 +135,7 @@ class _PageReader:
                 self._problem(fence.start, f"cannot execute {fence.language!r}; write pycon")
             for offset, line in enumerate(body, 1):
                 if _PROMPT.match(line.removeprefix(fence.prefix)):
-                    self._problem(
-                        fence.start + offset, "a prompt outside a live block: nothing verifies it"
-                    )
+                    self._problem(fence.start + offset, _UNVERIFIED)
         else:
             self._live_fence(fence, body)
 
@@ -147,17 +145,16 @@ class _PageReader:
         if message:
             self._problem(fence.start, message)
             return
-        first = self.first_line + fence.start + 1
         examples, problems = read_prompts(
-            (first + offset, _content(line, fence.prefix), fence.prefix)
-            for offset, line in enumerate(body)
+            (number, _content(line, fence.prefix), fence.prefix)
+            for number, line in enumerate(body, 2 + fence.start)
         )
         self.problems += problems
         if not examples and not problems:
             self._problem(fence.start, "a live block without a prompt")
         self.blocks.append(
             Block(
-                line=self.first_line + fence.start,
+                line=1 + fence.start,
                 examples=examples,
                 hide="hide" in options,
                 measured="measured" in options,
@@ -171,7 +168,8 @@ def _content(line: str, prefix: str) -> str:
     return line[len(prefix) :] if line.startswith(prefix) else ""
 
 
-def _fence_at(lines: list[str], start: int) -> Fence | None:
+def fence_at(lines: list[str], start: int) -> Fence | None:
+    """The fence that opens on a line, if one does."""
     opening = _OPENING.fullmatch(lines[start])
     if not opening:
         return None
@@ -207,25 +205,33 @@ def _option_problem(options: dict[str, str], rest: str) -> str:
         if options.get(name, "1") != "1":
             return f'{name}={options[name]!r}: the only value of {name} is "1"'
     for name in _TEXTS:
-        if name in options and not options[name].strip():
-            return f"{name} needs a text, as in {name}=\"...\""
+        if not options.get(name, "text").strip():
+            return f'{name} needs a text, as in {name}="..."'
+    if "hide" in options and "skip" in options:
+        return "a block that is not run cannot be hidden"
     return ""
 
 
-def _split_live(content: str) -> tuple[str, str, str] | None:
+class _Number(NamedTuple):
+    expression: str
+    spec: str
+    recorded: str
+
+
+def _split_live(content: str) -> _Number | None:
     """Split `={expression:format} recorded`; the expression may hold braces and colons itself."""
-    for end in (match.start() for match in reversed(list(re.finditer(r"\} ", content)))):
+    for end in reversed([match.start() for match in re.finditer(r"\} ", content)]):
         recorded = content[end + 2 :].strip()
         for expression, spec in _fields(content[2:end]):
             if recorded and _is_expression(expression):
-                return expression, spec, recorded
+                return _Number(expression, spec, recorded)
     return None
 
 
 def _fields(field: str) -> Iterator[tuple[str, str]]:
-    expression, colon, spec = field.rpartition(":")
-    if colon:
-        yield expression, spec
+    """Where a field may be cut: as in an f-string, the first colon that leaves an expression."""
+    for match in re.finditer(":", field):
+        yield field[: match.start()], field[match.end() :]
     yield field, ""
 
 

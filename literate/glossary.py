@@ -27,9 +27,9 @@ from markdown.util import AtomicString
 from literate.pages import page_file
 
 _ENTRY = re.compile(
-    r"^(?P<term>\S.*?)[ ]*\n?\{:[ ]*\#(?P<anchor>[\w-]+)[^}\n]*\}[ ]*\n\n?:[ ]+"
-    r"(?P<definition>.+?)(?=\n[ ]*\n|\n\S|\Z)",
-    re.MULTILINE | re.DOTALL,
+    r"^(?P<term>\S.*?) *\{: *#(?P<anchor>[\w-]+)[^}\n]*\} *\n\n?: +"
+    r"(?P<definition>.+(?:\n[^\S\n]+\S.*)*)",
+    re.MULTILINE,
 )
 _MARKUP = re.compile(r"\]\([^)]*\)|[\[\]`*$]|\{[:#][^}]*\}")
 _CLOSED = {"a", "abbr", "code", "pre", "kbd", "h1", "h2", "h3", "h4", "h5", "h6", "dt", "tex-math"}
@@ -52,7 +52,9 @@ def read_glossary(text: str) -> list[Entry]:
         [Entry(term='Token', anchor='token', definition='A piece of text.')]
     """
     return [
-        Entry(match["term"], match["anchor"], " ".join(_MARKUP.sub("", match["definition"]).split()))
+        Entry(
+            match["term"], match["anchor"], " ".join(_MARKUP.sub("", match["definition"]).split())
+        )
         for match in _ENTRY.finditer(text)
     ]
 
@@ -101,31 +103,33 @@ class _Marker:
                 parent.insert(place + offset, link)
 
     def _links(self, text: str | None) -> tuple[str | None, list[ElementTree.Element]]:
-        if not text or isinstance(text, AtomicString) or not self.entries:
+        """Cut text at first uses: what stands before them, and links followed by the rest."""
+        if not text or isinstance(text, AtomicString):
             return text, []
-        pieces = list(self._pieces(text))
-        for _, link, tail in pieces:
-            link.tail = tail
-        return (pieces[0][0] if pieces else text), [link for _, link, _ in pieces]
+        uses = list(self._uses(text))
+        ends = [use.start() for use, _ in uses] + [len(text)]
+        links = [
+            self._link(entry, use[0], tail=text[use.end() : end])
+            for (use, entry), end in zip(uses, ends[1:], strict=True)
+        ]
+        return text[: ends[0]], links
 
-    def _pieces(self, text: str) -> Iterator[tuple[str, ElementTree.Element, str]]:
-        """Each term's use in the text, with what stands before and after it."""
-        found: list[tuple[int, int, Entry]] = []
-        while self.entries and (match := self._pattern().search(text, found[-1][1] if found else 0)):
-            found.append((match.start(), match.end(), self.entries.pop(match["term"].lower())))
-        ends = [start for start, _, _ in found] + [len(text)]
-        for (start, stop, entry), end in zip(found, ends[1:], strict=True):
-            yield text[:start], self._link(entry, text[start:stop]), text[stop:end]
+    def _uses(self, text: str) -> Iterator[tuple[re.Match[str], Entry]]:
+        place = 0
+        while self.entries and (use := self._pattern().search(text, place)):
+            place = use.end()
+            yield use, self.entries.pop(" ".join(use["term"].lower().split()))
 
     def _pattern(self) -> re.Pattern[str]:
-        names = "|".join(re.escape(name) for name in sorted(self.entries, key=len, reverse=True))
+        longest_first = sorted(self.entries, key=len, reverse=True)
+        names = "|".join(re.escape(name).replace(r"\ ", r"\s+") for name in longest_first)
         return re.compile(rf"(?<![\w-])(?P<term>{names})(?:e?s)?(?![\w-])", re.IGNORECASE)
 
-    def _link(self, entry: Entry, text: str) -> ElementTree.Element:
+    def _link(self, entry: Entry, text: str, tail: str) -> ElementTree.Element:
         href = f"{self.link}#{entry.anchor}"
         attributes = {"class": "term", "href": href, "title": entry.definition}
         link = ElementTree.Element("a", attributes)
-        link.text = text
+        link.text, link.tail = text, tail
         return link
 
 

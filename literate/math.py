@@ -18,7 +18,7 @@ from collections.abc import Iterator
 from itertools import chain
 from pathlib import Path
 from typing import Any
-from xml.ElementTree import Element, SubElement
+from xml.etree.ElementTree import Element, SubElement
 
 from markdown import Extension, Markdown
 from markdown.blockprocessors import BlockProcessor
@@ -246,7 +246,6 @@ class MathExtension(Extension):
     """Register the three processors."""
 
     def extendMarkdown(self, md: Markdown) -> None:  # noqa: N802 - the name Markdown calls
-        md.registerExtension(self)
         md.ESCAPED_CHARS = [*md.ESCAPED_CHARS, "$"]
         # After code spans (190) and before escapes (180); blocks after indented code (80).
         md.inlinePatterns.register(_Inline(INLINE, md), "literate-math", 189)

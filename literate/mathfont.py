@@ -13,8 +13,9 @@ import unicodedata
 from collections.abc import Callable, Iterable, Iterator
 from copy import copy
 from functools import lru_cache
-from importlib.resources import files
+from importlib.util import find_spec
 from pathlib import Path
+from shutil import copyfile
 from typing import Any
 
 from fontTools.subset import Options, Subsetter
@@ -29,8 +30,8 @@ MATH = re.compile(r"<math\b.*?</math>", re.DOTALL)
 TAG = re.compile(r"<[^>]*>")
 # A browser draws a one-letter `<mi>` in math italic (MathML Core, "text-transform: math-auto").
 VARIABLE = re.compile(r"<mi>([^<])</mi>")
-# Signs that the browser draws for an element, not for a character of the page.
-DRAWN = {"<msqrt": "\u221a", "<mroot": "\u221a"}
+# What no text of a formula holds: the sign of a root, and the space by which a browser measures.
+DRAWN = "\u221a "
 # Letterforms for scripts: sturdier, and the prime of the right size. The other features are
 # alternative alphabets and the like.
 FEATURES = ["ssty"]
@@ -47,14 +48,13 @@ def characters(pages: Iterable[str]) -> frozenset[str]:
 
     Examples:
         >>> sorted(characters(["<p>No formula.</p>", "<math><msqrt><mi>x</mi></msqrt></math>"]))
-        ['x', '√', '𝑥']
+        [' ', 'x', '√', '𝑥']
     """
-    found: set[str] = set()
+    found = set(DRAWN)
     for page in pages:
         for formula in MATH.findall(page):
             found.update(html.unescape(TAG.sub("", formula)))
             found.update(italic(letter) for letter in VARIABLE.findall(html.unescape(formula)))
-            found.update(sign for tag, sign in DRAWN.items() if tag in formula)
     return frozenset(found)
 
 
@@ -120,12 +120,11 @@ def _mend_radicals(font: TTFont) -> None:
     0.4 em behind every simple root and pushed it off the middle of a fraction. And a sign made of
     parts ended below its bar.
     """
-    radical = font.getBestCmap().get(ord("\u221a"))
-    for forms in (forms for sign, forms in _growing(font) if sign == radical):
-        _add_radicals(font, forms.MathGlyphVariantRecord)
-        for name in {form.VariantGlyph for form in forms.MathGlyphVariantRecord}:
-            _squeeze(font, name)
-        forms.GlyphAssembly = None
+    forms = dict(_growing(font))[font.getBestCmap()[ord("\u221a")]]
+    _add_radicals(font, forms.MathGlyphVariantRecord)
+    for form in forms.MathGlyphVariantRecord:
+        _squeeze(font, form.VariantGlyph)
+    forms.GlyphAssembly = None
 
 
 def _add_radicals(font: TTFont, forms: list[Any]) -> None:
@@ -178,9 +177,8 @@ def _trim(font: TTFont, sign: str, parts: list[Any]) -> None:
 def _growing(font: TTFont) -> Iterator[tuple[str, Any]]:
     """Yield each sign that grows in height, with its larger forms."""
     variants = font["MATH"].table.MathVariants
-    if variants and variants.VertGlyphCoverage:
-        signs = variants.VertGlyphCoverage.glyphs
-        yield from zip(signs, variants.VertGlyphConstruction, strict=True)
+    signs = variants.VertGlyphCoverage.glyphs
+    yield from zip(signs, variants.VertGlyphConstruction, strict=True)
 
 
 def _reshape(font: TTFont, source: str, move: Move, name: str) -> None:
@@ -205,8 +203,12 @@ def _options() -> Options:
     return options
 
 
-def _source() -> io.BytesIO:
-    return io.BytesIO((files("ziamath.fonts") / "STIXTwoMath-Regular.ttf").read_bytes())
+def _source() -> Path:
+    """Return the whole font; `ziamath` itself, which would take longer to import, is not needed."""
+    package = find_spec("ziamath")
+    if package is None or package.origin is None:
+        raise ModuleNotFoundError("the math font comes with the package ziamath: install it")
+    return Path(package.origin).with_name("fonts") / "STIXTwoMath-Regular.ttf"
 
 
 def write(site_dir: Path) -> Path:
@@ -219,6 +221,5 @@ def write(site_dir: Path) -> Path:
     target = site_dir / "assets" / "fonts" / f"{NAME}.woff2"
     target.parent.mkdir(parents=True, exist_ok=True)
     target.write_bytes(subset(pages))
-    license_text = (files("literate") / f"{NAME}.txt").read_text(encoding="utf-8")
-    target.with_suffix(".txt").write_text(license_text, encoding="utf-8")
+    copyfile(Path(__file__).with_name(f"{NAME}.txt"), target.with_suffix(".txt"))
     return target

@@ -18,20 +18,23 @@ from markdown.extensions import Extension
 from markdown.postprocessors import Postprocessor
 from markdown.preprocessors import Preprocessor
 from markdown.treeprocessors import Treeprocessor
-from markupsafe import Markup
+from markupsafe import Markup, escape
 
 from literate.build import Build, build_of, warn
-from literate.examples import Block, Columns, Document
+from literate.config import Config
+from literate.examples import Columns, Document
 from literate.fences import normalize, parse_page
-from literate.report import Failure, Report
+from literate.report import Failure
 from literate.transcript import block_html, inline_html, line_html, problems_html
 
-_DIRECTIVE = re.compile(r"^::: ([\w.]+)", re.MULTILINE)
+_DIRECTIVE = re.compile(r"^[ >]*(?:#{1,6} *)?::: ?([\w.]+)", re.MULTILINE)
+_NOT_SHOWN = "the block is run but not shown: Markdown does not take its fence for one here"
 
 
 def page_file(md: Markdown) -> Path | None:
     """The file that is converted; none for a fragment, such as a docstring."""
-    if "relpath" not in md.treeprocessors:
+    # mkdocstrings converts docstrings as parts of the page's file, by a Markdown of its own.
+    if "relpath" not in md.treeprocessors or "mkdocstrings_ids" in md.treeprocessors:
         return None
     path = md.treeprocessors["relpath"].file.abs_src_path  # type: ignore[attr-defined]
     return Path(path) if path else None
@@ -41,11 +44,9 @@ class Page:
     """One page while it is converted: what ran, and how its blocks look."""
 
     def __init__(self, build: Build, file: Path, text: str) -> None:
-        name = build.config.name(file)
-        self.first_line = 1 + _lines_before(file, text)
-        document = parse_page(text, name, first_line=self.first_line)
+        document, self.first_line = located(build.config, file, text)
         self.report = build.report(document)
-        self.reports = [self.report, *map(build.report, included(build, text))]
+        self.reports = [self.report, *map(build.report, included(build.config, text))]
         self.versions = build.versions
         self.converted = False
         self.fences = [block for block in document.blocks if not block.inline]
@@ -73,44 +74,51 @@ class Page:
 
     def finish(self, html: str) -> str:
         """Add what the page says of itself, and warn of blocks that it does not show."""
-        general = [failure for report in self.reports for failure in report.problems]
+        general = list(self.report.problems)
         general += [failure for report in self.reports[1:] for failure in report.failures]
         for number, block in enumerate(self.fences):
             if self.html(number) and f'id="example-{number + 1}"' not in html:
-                failure = _not_shown(self.report, block)
-                warn(failure)
-                general.append(failure)
+                general.append(self.fail(block.line, _NOT_SHOWN))
         return problems_html(general) + html + line_html(self.reports, self.versions)
 
-
-def _not_shown(report: Report, block: Block) -> Failure:
-    message = "the block is run but not shown: Markdown does not take its fence for one here"
-    return Failure(report.document.path, block.line, message)
-
-
-def _lines_before(file: Path, text: str) -> int:
-    """How many lines of the file stand before the page's text (its front matter)."""
-    whole = normalize(file.read_text("utf-8-sig"))
-    at = whole.find(normalize(text).strip("\n"))
-    return whole[: max(at, 0)].count("\n")
+    def fail(self, line: int, message: str) -> Failure:
+        """Warn of something that only the conversion could tell."""
+        failure = Failure(self.report.document.path, line, message)
+        warn(failure)
+        return failure
 
 
-def included(build: Build, text: str) -> list[Document]:
+def located(config: Config, file: Path, text: str) -> tuple[Document, int]:
+    """The document of a page's text, and the line where the text begins in it.
+
+    MkDocs takes the front matter off; the document is that of the whole file, so that
+    its lines are the file's. A text that is not in the file was changed by a plugin.
+    """
+    whole, body = config.read(file), normalize(text)
+    before, _, after = normalize(whole).removeprefix("\ufeff").rpartition(body.strip("\n") or "\n")
+    if not after.strip() and before[-1:] in ("", "\n"):
+        blank = len(body) - len(body.lstrip("\n"))
+        return config.parse_text(file, whole), 1 + before.count("\n") - blank
+    return parse_page(text, f"{config.name(file)} (as another plugin changed it)"), 1
+
+
+def included(config: Config, text: str) -> list[Document]:
     """The modules whose docstrings a page includes by mkdocstrings' directive."""
-    files = {file for match in _DIRECTIVE.finditer(text) if (file := _module_file(build, match[1]))}
-    return [build.config.parse(file) for file in sorted(files)]
+    names = {match[1] for match in _DIRECTIVE.finditer(text)}
+    files = {file for name in names for file in _module_files(config, name)}
+    return [config.parse(file) for file in sorted(files)]
 
 
-def _module_file(build: Build, name: str) -> Path | None:
+def _module_files(config: Config, name: str) -> list[Path]:
+    """A module's file, or all of a package, whose names may come from any of its modules."""
     parts = name.split(".")
-    if parts[0] not in build.config.sources:
-        return None
-    for length in range(len(parts), 0, -1):
-        path = build.config.root.joinpath(*parts[:length])
-        for file in (path.with_suffix(".py"), path / "__init__.py"):
-            if file.is_file():
-                return file
-    return None
+    for length in range(len(parts) if parts[0] in config.sources else 0, 0, -1):
+        path = config.root.joinpath(*parts[:length])
+        if path.is_dir():
+            return list(path.rglob("*.py"))
+        if path.with_suffix(".py").is_file():
+            return [path.with_suffix(".py")]
+    return []
 
 
 class _Run(Preprocessor):
@@ -141,10 +149,14 @@ def format_pycon(*, code: str, md: Markdown, **options: Any) -> Markup:
     """Format a live fence for markdown-exec, from the run of its page."""
     page = getattr(md, "literate_page", None)
     number = options.get("extra", {}).get("block")
-    if page is None or number is None:
+    if page is None:
         failure = Failure("a docstring", 1, 'pycon exec="1" works in pages only', code)
         warn(failure)
         return Markup(problems_html([failure]))
+    if number is None:
+        if not page.report.problems:
+            page.fail(page.first_line, f"a live block is not run:\n{code}")
+        return Markup(f'<div class="literate literate-failed"><pre>{escape(code)}</pre></div>')
 
     def run(source: str, **extra: Any) -> str:
         return str(page.html(int(number)))

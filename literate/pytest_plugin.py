@@ -6,18 +6,19 @@ its failure by the line of the example.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from concurrent.futures import Future
-from functools import cache
+from collections.abc import Iterator, Sequence
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from literate.config import Config
-from literate.examples import Block, Problem
+from literate.examples import Block, Document
 from literate.report import Failure, Report
 from literate.workers import Workers
+
+_WORKERS = pytest.StashKey[Workers]()
 
 
 class ExampleError(Exception):
@@ -27,23 +28,27 @@ class ExampleError(Exception):
         super().__init__("\n\n".join(map(str, failures)))
 
 
-@cache
-def _workers(root: Path) -> Workers | None:
+def pytest_configure(config: pytest.Config) -> None:
+    """Find the project's settings; a project without any has nothing to collect."""
     try:
-        return Workers(Config.find(root))
-    except ValueError:
-        return None
+        config.stash[_WORKERS] = Workers(Config.find(config.rootpath))
+    except FileNotFoundError:
+        return
+    except ValueError as error:
+        raise pytest.UsageError(str(error)) from error
+
+
+def pytest_unconfigure(config: pytest.Config) -> None:
+    """End the worker processes."""
+    workers = config.stash.get(_WORKERS, None)
+    if workers:
+        workers.close()
 
 
 def pytest_collect_file(file_path: Path, parent: pytest.Collector) -> DocumentFile | None:
     """Collect a page, or a module whose docstrings are verified."""
-    if file_path.suffix not in {".md", ".py"}:
-        return None
-    workers = _workers(parent.config.rootpath)
-    if workers is None:
-        return None
-    files = {*workers.config.page_files, *workers.config.source_files}
-    if file_path not in files:
+    workers = parent.config.stash.get(_WORKERS, None)
+    if workers is None or file_path.resolve() not in workers.config.files:
         return None
     return DocumentFile.from_parent(parent, path=file_path, workers=workers)
 
@@ -54,25 +59,56 @@ class DocumentFile(pytest.File):
     def __init__(self, *, workers: Workers, **settings: Any) -> None:
         super().__init__(**settings)
         self._workers = workers
-        self._future: Future[Report] | None = None
 
     def collect(self) -> Iterator[pytest.Item]:
         """One test for each block, and one that fails for each problem."""
-        self.document = self._workers.config.parse(self.path)
         for problem in self.document.problems:
-            yield ProblemItem.from_parent(self, name=f"{problem.line}-problem", problem=problem)
+            failure = Failure(self.document.path, problem.line, problem.message)
+            name = f"{problem.line}-problem"
+            yield ExampleItem.from_parent(self, name=name, line=problem.line, failures=[failure])
         for block in self.document.blocks:
-            yield BlockItem.from_parent(self, name=block.name, block=block)
+            yield ExampleItem.from_parent(self, name=block.name, line=block.line, block=block)
 
+    @cached_property
+    def document(self) -> Document:
+        """The file's examples."""
+        return self._workers.config.parse(self.path)
+
+    @cached_property
     def report(self) -> Report:
-        """Run the document, unless it was run."""
-        if self._future is None:
-            self._future = self._workers.submit(self.document)
-        return self._future.result()
+        """What the file's examples did."""
+        return self._workers.run(self.document)
+
+    def failures(self, block: Block) -> list[Failure]:
+        """What is wrong with a block."""
+        return [result.failure for result in self.report.of(block) if result.failure]
 
 
-class _Item(pytest.Item):
-    line: int
+class ExampleItem(pytest.Item):
+    """The test of one block, or of what keeps one from being a test."""
+
+    def __init__(
+        self,
+        *,
+        line: int,
+        block: Block | None = None,
+        failures: Sequence[Failure] = (),
+        **settings: Any,
+    ) -> None:
+        super().__init__(**settings)
+        self._line = line
+        self._block = block
+        self._failures = list(failures)
+
+    def runtest(self) -> None:
+        """Fail with all that is wrong."""
+        assert isinstance(self.parent, DocumentFile)
+        if self._block:
+            if self._block.skip:
+                pytest.skip(self._block.skip)
+            self._failures = self.parent.failures(self._block)
+        if self._failures:
+            raise ExampleError(self._failures)
 
     def repr_failure(self, excinfo: Any, *arguments: Any) -> Any:
         """Show what differs, without a traceback of this plugin."""
@@ -82,36 +118,4 @@ class _Item(pytest.Item):
 
     def reportinfo(self) -> tuple[Path, int, str]:
         """Point at the file and line of the block."""
-        return self.path, self.line - 1, f"{self.parent and self.parent.name}:{self.name}"
-
-
-class BlockItem(_Item):
-    """The test of one block."""
-
-    def __init__(self, *, block: Block, **settings: Any) -> None:
-        super().__init__(**settings)
-        self.block, self.line = block, block.line
-
-    def runtest(self) -> None:
-        """Run the block's page and judge the block."""
-        if self.block.skip:
-            pytest.skip(self.block.skip)
-        assert isinstance(self.parent, DocumentFile)
-        results = self.parent.report().of(self.block)
-        failures = [result.failure for result in results if result.failure]
-        if failures:
-            raise ExampleError(failures)
-
-
-class ProblemItem(_Item):
-    """A test that fails, since something in its file cannot be verified."""
-
-    def __init__(self, *, problem: Problem, **settings: Any) -> None:
-        super().__init__(**settings)
-        self.problem, self.line = problem, problem.line
-
-    def runtest(self) -> None:
-        """Fail with the problem."""
-        assert isinstance(self.parent, DocumentFile)
-        path = self.parent.document.path
-        raise ExampleError([Failure(path, self.problem.line, self.problem.message)])
+        return self.path, self._line - 1, self.nodeid.replace("::", ":")

@@ -13,6 +13,7 @@ import re
 import sys
 import tempfile
 from collections.abc import Sequence
+from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 
@@ -21,6 +22,8 @@ from literate.config import Config
 from literate.examples import Columns, Document, Example, Lines
 from literate.report import Failure, Report, Result, judge
 from literate.workers import Workers
+
+_LINE = re.compile(r"[^\r\n]*(?:\r\n|\r|\n)|[^\r\n]+")
 
 
 def refresh(config: Config, files: Sequence[Path], *, check: bool = False) -> int:
@@ -31,41 +34,42 @@ def refresh(config: Config, files: Sequence[Path], *, check: bool = False) -> in
         files: Pages and modules.
         check: Write nothing, and count every difference as an error.
     """
-    workers = Workers(config)
-    reports = [(file, workers.submit(config.parse(file))) for file in files]
     bad = False
-    for file, future in reports:
-        bad |= _refresh_file(config, file, future.result(), check)
-    workers.close()
+    with closing(Workers(config)) as workers:
+        reports = [(file, workers.submit(config.parse(file))) for file in files]
+        for file, future in reports:
+            bad |= _refresh_file(config, file, future.result(), check)
     return int(bad)
 
 
 def _refresh_file(config: Config, file: Path, report: Report, check: bool) -> bool:
-    refused = [*report.problems, *(r.failure for r in report.results if _refused(r) and r.failure)]
-    stale = [result for result in report.results if result.failure and not _refused(result)]
-    old = file.read_bytes().decode("utf-8")
-    new = rewrite(old, [(r.example, r.outcome.got) for r in stale if r.outcome])
-    if not refused:
-        refused = _misread(config, file, report, new)
-    for failure in refused:
-        print(failure, file=sys.stderr)
+    """Refresh one file and say whether that is to be reported as an error."""
+    old = config.read(file)
+    stale = [result for result in report.results if _recordable(result)]
+    new = rewrite(old, [(each.example, each.outcome.got) for each in stale if each.outcome])
+    refused = _refused(config, file, report, old) or _misread(config, file, report, new)
     if refused:
+        print(*refused, sep="\n", file=sys.stderr)
         return True
-    name = config.name(file)
-    lines = (text.splitlines(keepends=True) for text in (old, new))
-    sys.stdout.writelines(difflib.unified_diff(*lines, f"a/{name}", f"b/{name}"))
+    print(_diff(old, new, config.name(file)), end="")
     if new != old and not check:
         write(file, new)
     return check and new != old
 
 
-def _refused(result: Result) -> bool:
-    """Whether a failing example has no output that may be recorded."""
-    if result.failure is None:
+def _recordable(result: Result) -> bool:
+    """Whether a failing example has an output that may be recorded."""
+    if result.failure is None or result.failure.want is None or result.outcome is None:
         return False
-    if result.outcome is None or result.failure.want is None:
-        return True
-    return bool(result.outcome.traceback) and not expects_traceback(result.example)
+    return not result.outcome.traceback or expects_traceback(result.example)
+
+
+def _refused(config: Config, file: Path, report: Report, old: str) -> list[Failure]:
+    """Why nothing of the file may be rewritten."""
+    if config.parse_text(file, old) != report.document:
+        return [Failure(report.document.path, 1, "the file was edited while its examples ran")]
+    recordable = [each.failure for each in report.results if _recordable(each)]
+    return [failure for failure in report.failures if failure not in recordable]
 
 
 def _misread(config: Config, file: Path, report: Report, new: str) -> list[Failure]:
@@ -77,12 +81,19 @@ def _misread(config: Config, file: Path, report: Report, new: str) -> list[Failu
         return [Failure(report.document.path, 1, message)]
     return [
         replace(failure, message="a live output cannot be recorded: it would be read differently")
+        if failure.want is not None
+        else failure
         for failure in judge(again, outcomes).failures
     ]
 
 
 def _statements(document: Document) -> list[str]:
-    return [example.source for _, _, example in document.live()]
+    return [example.source for _, example in document.live]
+
+
+def _diff(old: str, new: str, name: str) -> str:
+    lines = difflib.unified_diff(_LINE.findall(old), _LINE.findall(new), f"a/{name}", f"b/{name}")
+    return "".join(line if line.endswith("\n") else line + "\n" for line in lines)
 
 
 def rewrite(text: str, outputs: Sequence[tuple[Example, str]]) -> str:
@@ -95,13 +106,14 @@ def rewrite(text: str, outputs: Sequence[tuple[Example, str]]) -> str:
         >>> rewrite(text, [(block.examples[0], "2\n")])
         "```pycon exec='1'\r\n>>> 1 + 1\r\n2\r\n```\r\n"
     """
-    lines = re.findall(r"[^\r\n]*(?:\r\n|\r|\n)|[^\r\n]+$", text)
+    mark, text = text[: text.startswith("\ufeff")], text.removeprefix("\ufeff")
+    lines = _LINE.findall(text)
     for example, got in sorted(outputs, key=_position, reverse=True):
         if isinstance(example.place, Columns):
             _rewrite_columns(lines, example.place, got)
         else:
             _rewrite_lines(lines, example.place, got)
-    return "".join(lines)
+    return mark + "".join(lines)
 
 
 def _position(output: tuple[Example, str]) -> tuple[int, int]:
@@ -112,7 +124,7 @@ def _position(output: tuple[Example, str]) -> tuple[int, int]:
 def _rewrite_columns(lines: list[str], place: Columns, got: str) -> None:
     line = lines[place.line - 1]
     start, stop = (_raw_column(line, column) for column in (place.start, place.stop))
-    lines[place.line - 1] = line[:start] + got.rstrip("\n") + line[stop:]
+    lines[place.line - 1] = line[:start] + got.strip() + line[stop:]
 
 
 def _raw_column(line: str, column: int) -> int:
@@ -123,19 +135,20 @@ def _raw_column(line: str, column: int) -> int:
 def _rewrite_lines(lines: list[str], place: Lines, got: str) -> None:
     prompt = lines[place.start - 2]
     content = prompt.rstrip("\r\n")
-    # The prompt's own prefix, not the normalized one: it may hold tabs or quote marks.
-    prefix = re.match(r"[>\s]*?(?=>>>|\.\.\.)", content)
+    # As the prompt's own line has it: the page's tabs were expanded when it was parsed.
+    prefix = place.prefix
+    if not content.startswith(prefix):
+        prefix = content[: _raw_column(content, len(prefix))]
     end = prompt[len(content) :] or "\n"
-    recorded = [(prefix[0] if prefix else "") + (line or "<BLANKLINE>") for line in _lines(got)]
-    lines[place.start - 1 : place.stop - 1] = [line + end for line in recorded]
-
-
-def _lines(got: str) -> list[str]:
-    return got.removesuffix("\n").split("\n") if got else []
+    recorded = re.split(r"\r\n?|\n", got.removesuffix("\n")) if got else []
+    lines[place.start - 1 : place.stop - 1] = [
+        prefix + (line if line.strip() else "<BLANKLINE>") + end for line in recorded
+    ]
 
 
 def write(file: Path, text: str) -> None:
     """Replace a file at once, so that it is never half written."""
+    file = file.resolve()  # the file that a link points to, not the link
     descriptor, name = tempfile.mkstemp(dir=file.parent, prefix=file.name)
     try:
         with os.fdopen(descriptor, "wb") as stream:

@@ -3,7 +3,7 @@ r"""Join examples with their outcomes and say what is wrong, the same in build, 
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from textwrap import indent
 
 from literate.checker import expects_traceback, matches
@@ -56,12 +56,13 @@ class Report:
         document: The document.
         results: One result for each example that was to be run.
         seconds: How long the run took.
+        problems: What keeps some of the document from being verified.
     """
 
     document: Document
     results: tuple[Result, ...]
     seconds: float = 0.0
-    problems: tuple[Failure, ...] = field(default=())
+    problems: tuple[Failure, ...] = ()
 
     @property
     def failures(self) -> list[Failure]:
@@ -71,11 +72,16 @@ class Report:
 
     def of(self, block: Block) -> list[Result]:
         """The results of one block."""
-        return [result for result in self.results if result.block is block or result.block == block]
+        return [result for result in self.results if result.block == block]
 
 
 def judge(
-    document: Document, outcomes: list[Outcome], *, ended: str = "", seconds: float = 0.0
+    document: Document,
+    outcomes: list[Outcome],
+    *,
+    ended: str = "",
+    trace: str | None = None,
+    seconds: float = 0.0,
 ) -> Report:
     """Compare what was recorded with what was got.
 
@@ -83,18 +89,22 @@ def judge(
         document: The document that was run.
         outcomes: What its live examples did, in order.
         ended: Why outcomes are missing, where they are.
+        trace: The traceback with which they ended.
         seconds: How long the run took.
     """
+    path = document.path
     results = []
-    for index, (_, block, example) in enumerate(document.live()):
+    for index, (block, example) in enumerate(document.live):
         outcome = outcomes[index] if index < len(outcomes) else None
-        if outcome is not None:
-            failure = _compare(document.path, block, example, outcome)
+        if outcome:
+            failure = _compare(path, block, example, outcome)
+        elif index == len(outcomes):
+            failure = Failure(path, example.line, ended, example.shown, got=trace)
         else:
-            message = ended if index == len(outcomes) else "not run, since the page ended before"
-            failure = Failure(document.path, example.line, message, example.shown)
+            message = "not run, since the page ended before"
+            failure = Failure(path, example.line, message, example.shown)
         results.append(Result(block, example, outcome, failure))
-    problems = tuple(Failure(document.path, each.line, each.message) for each in document.problems)
+    problems = tuple(Failure(path, each.line, each.message) for each in document.problems)
     return Report(document, tuple(results), seconds, problems)
 
 
@@ -104,7 +114,7 @@ def _compare(path: str, block: Block, example: Example, outcome: Outcome) -> Fai
         message, got = "the example raised an exception", outcome.traceback
     elif not matches(example, outcome.got, measured=block.measured):
         message = "the recorded output is not the live output"
-    elif not all(_SVG_TITLE.match(figure) for figure in outcome.figures):
+    elif not all(_SVG_TITLE.match(figure.svg) for figure in outcome.figures):
         message = "the figure has no accessible title: its <svg> must begin with a <title>"
         return Failure(path, example.line, message, example.shown)
     else:

@@ -1,7 +1,6 @@
 r"""Run the examples of a document, one statement after the other, as a REPL would."""
 
 from __future__ import annotations
-
 import __future__
 
 import ast
@@ -15,11 +14,25 @@ import tempfile
 import traceback
 import types
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, redirect_stderr, redirect_stdout, suppress
 from dataclasses import dataclass
-from unittest import mock
+from pathlib import Path
+from typing import IO
 
 from literate.examples import Document, Example, Script
+
+
+@dataclass(frozen=True)
+class Figure:
+    """A picture of an echoed value.
+
+    Attributes:
+        svg: The picture.
+        text: What the value's echo added to the output.
+    """
+
+    svg: str
+    text: str
 
 
 @dataclass(frozen=True)
@@ -29,12 +42,14 @@ class Outcome:
     Attributes:
         got: Its output: what it printed, the value it echoed, its shortened traceback.
         traceback: The whole traceback of the exception in which it ended, if it did.
-        figures: SVG pictures of the values it echoed.
+        figures: Pictures of the values it echoed.
+        echo: What the last value that it echoed added to the output.
     """
 
     got: str
     traceback: str = ""
-    figures: tuple[str, ...] = ()
+    figures: tuple[Figure, ...] = ()
+    echo: str = ""
 
 
 def run(document: Document, setup: str = "") -> Iterator[Outcome]:
@@ -53,62 +68,87 @@ def run(document: Document, setup: str = "") -> Iterator[Outcome]:
     """
     with captured() as read:
         for script in document.scripts:
-            if any(True for _ in Document(document.path, (script,)).live()):
-                yield from _run_script(document.path, script, setup, read)
+            yield from _run_script(document.path, script, setup, read)
 
 
 def _run_script(
     path: str, script: Script, setup: str, read: Callable[[], str]
 ) -> Iterator[Outcome]:
-    examples = [example for _, _, example in Document(path, (script,)).live()]
-    namespace = types.ModuleType("__main__")
-    _show_source(path, examples)
-    exec(compile(setup, "<setup>", "exec"), {"__name__": "__setup__"})
+    examples = [example for _, example in script.live()]
+    if not examples:
+        return
+    page = types.ModuleType("__main__")
     if script.module:
-        namespace.__dict__.update(vars(importlib.import_module(script.module)))
+        vars(page).update(vars(importlib.import_module(script.module)))
+    # After the import, which may draw random numbers too.
+    exec(compile(setup, "<setup>", "exec"), {"__name__": "__setup__"})
+    _show_source(path, examples)
     read()
-    with mock.patch.dict(sys.modules, {"__main__": namespace}):
+    with _main_module(page):
         for example in examples:
-            yield _run_example(path, example, namespace.__dict__, read)
+            yield _run_example(path, example, vars(page), read)
+
+
+@contextmanager
+def _main_module(page: types.ModuleType) -> Iterator[None]:
+    """Let a page be `__main__`, where `pickle` looks for the classes that it defines."""
+    main = sys.modules["__main__"]
+    sys.modules["__main__"] = page
+    try:
+        yield
+    finally:
+        sys.modules["__main__"] = main
 
 
 def _run_example(
     path: str, example: Example, namespace: dict[str, object], read: Callable[[], str]
 ) -> Outcome:
-    figures: list[str] = []
+    echoed: list[str] = []
+    figures: list[Figure] = []
+    cut = whole = ""
+    with _echoing(echoed, figures):
+        try:
+            _execute(path, example, namespace)
+        except BaseException as error:
+            cut, whole = shortened(error), _whole(error, path)
+    return Outcome(read() + cut, whole, tuple(figures), "".join(echoed[-1:]))
+
+
+@contextmanager
+def _echoing(echoed: list[str], figures: list[Figure]) -> Iterator[None]:
+    """Print the value of each expression, and collect what was printed and the pictures."""
 
     def echo(value: object) -> None:
         if value is None:
             return
         vars(builtins)["_"] = value
-        if hasattr(type(value), "_repr_svg_"):
-            figures.append(value._repr_svg_())  # type: ignore[attr-defined]
-        print(repr(value))
+        text = f"{value!r}\n"
+        draw = getattr(value, "_repr_svg_", None) if hasattr(type(value), "_repr_svg_") else None
+        if draw and (svg := draw()) is not None:
+            figures.append(Figure(str(svg), text))
+        echoed.append(text)
+        sys.stdout.write(text)
 
-    cut = whole = ""
-    with mock.patch.object(sys, "displayhook", echo):
-        try:
-            _execute(path, example, namespace)
-        except BaseException as error:
-            cut, whole = shortened(error), _whole(error, path)
-    return Outcome(read() + cut, whole, tuple(figures))
+    hook, sys.displayhook = sys.displayhook, echo
+    try:
+        yield
+    finally:
+        sys.displayhook = hook
 
 
 def _execute(path: str, example: Example, namespace: dict[str, object]) -> None:
     # Leading line breaks put the statement on its own line of the file, for tracebacks.
     source = "\n" * (example.line - 1) + example.source
-    flags = _future_flags(namespace)
     if ast.parse(source, path).body:
+        flags = _future_flags(namespace)
         exec(compile(source, path, "single", flags, dont_inherit=True), namespace)
 
 
 def _future_flags(namespace: dict[str, object]) -> int:
-    flags = 0
-    for name in __future__.all_feature_names:
-        feature = getattr(__future__, name)
-        if namespace.get(name) is feature:
-            flags |= feature.compiler_flag
-    return flags
+    """The compiler flags of what the page has imported from `__future__`."""
+    features = {name: getattr(__future__, name) for name in __future__.all_feature_names}
+    found = [name for name in features if namespace.get(name) is features[name]]
+    return sum(features[name].compiler_flag for name in found)
 
 
 def _show_source(path: str, examples: list[Example]) -> None:
@@ -137,6 +177,7 @@ def shortened(error: BaseException) -> str:
 
 
 def _whole(error: BaseException, path: str) -> str:
+    """The traceback from the page's own frame on."""
     trace = error.__traceback__
     while trace and trace.tb_frame.f_code.co_filename != path:
         trace = trace.tb_next
@@ -149,22 +190,33 @@ def captured() -> Iterator[Callable[[], str]]:
 
     Gives a function that returns what was written since its last call.
     """
-    with tempfile.TemporaryFile() as file, _redirected(file.fileno()):
+    with _file() as (writer, reader), _redirected(writer.fileno()):
         stream = io.TextIOWrapper(
-            io.FileIO(1, "wb", closefd=False), encoding="utf-8", errors="backslashreplace",
+            io.FileIO(1, "wb", closefd=False),
+            encoding="utf-8",
+            errors="backslashreplace",
+            newline="\n",
             write_through=True,
         )
-        done = 0
 
         def read() -> str:
-            nonlocal done
             stream.flush()
-            data = os.pread(file.fileno(), os.fstat(file.fileno()).st_size - done, done)
-            done += len(data)
-            return data.decode("utf-8", "backslashreplace")
+            return reader.read().decode("utf-8", "backslashreplace")
 
-        with mock.patch.multiple(sys, stdout=stream, stderr=stream):
+        with redirect_stdout(stream), redirect_stderr(stream):
             yield read
+
+
+@contextmanager
+def _file() -> Iterator[tuple[IO[bytes], IO[bytes]]]:
+    """An empty file, opened for writing and for reading from a place of its own."""
+    descriptor, name = tempfile.mkstemp()
+    with open(descriptor, "wb", buffering=0) as writer, open(name, "rb", buffering=0) as reader:
+        # Where an open file can be unlinked, one of a page that is killed does not stay.
+        with suppress(PermissionError):
+            os.unlink(name)
+        yield writer, reader
+    Path(name).unlink(missing_ok=True)
 
 
 @contextmanager

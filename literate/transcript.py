@@ -12,9 +12,11 @@ from pygments.lexers import PythonConsoleLexer
 
 from literate.examples import Block, Example
 from literate.report import Failure, Report, Result
+from literate.runner import Figure
 
 _DIRECTIVE = re.compile(r"\s*#\s*doctest:[^\n]*")
-_ID = re.compile(r"""(\bid=["']|url\(["']?#|href=["']#)""")
+_ID = re.compile(r"""(?<![\w-])(id=["']|(?:xlink:)?href=["']#|url\(["']?#)""")
+_REFERENCES = re.compile(r"""(?<=\baria-)(labelledby=|describedby=)(["'])(.*?)\2""")
 
 
 def block_html(block: Block, results: Sequence[Result], identifier: str) -> str:
@@ -28,8 +30,8 @@ def block_html(block: Block, results: Sequence[Result], identifier: str) -> str:
     failures = [result.failure for result in results if result.failure]
     if block.hide and not failures:
         return ""
-    kind = "failed" if failures else "skipped" if block.skip else "measured" if block.measured else ""
-    parts = [f'<div class="literate{f" literate-{kind}" if kind else ""}" id="{identifier}">']
+    classes = _classes("literate", block, failed=bool(failures))
+    parts = [f'<div class="{classes}" id="{identifier}">']
     parts += _segments(block, results, identifier)
     parts += map(_verdict, failures)
     if block.skip:
@@ -37,6 +39,12 @@ def block_html(block: Block, results: Sequence[Result], identifier: str) -> str:
     elif block.measured:
         parts.append(_note("Measured while this page was built; it differs from run to run."))
     return "".join([*parts, "</div>"])
+
+
+def _classes(name: str, block: Block, *, failed: bool) -> str:
+    kinds = {"failed": failed, "skipped": bool(block.skip), "measured": block.measured}
+    kind = next((kind for kind, applies in kinds.items() if applies), "")
+    return f"{name} {name}-{kind}" if kind else name
 
 
 def _note(text: str) -> str:
@@ -49,30 +57,38 @@ def _segments(block: Block, results: Sequence[Result], identifier: str) -> Itera
         (example.want, ()) for example in block.examples
     ]
     pending: list[tuple[Example, str]] = []
-    title = block.title
+    title, drawn = block.title, 0
     for example, (text, figures) in zip(block.examples, outputs, strict=True):
         pending.append((example, text))
         if figures:
             yield _code(pending, title)
             pending, title = [], ""
-            for figure in figures:
-                yield f'<figure class="literate-figure">{_scoped(figure, identifier)}</figure>'
+        for figure in figures:
+            drawn += 1
+            svg = _scoped(figure.svg, f"{identifier}-{drawn}-")
+            yield f'<figure class="literate-figure">{svg}</figure>'
     if pending:
         yield _code(pending, title)
 
 
-def _output(result: Result) -> tuple[str, tuple[str, ...]]:
+def _output(result: Result) -> tuple[str, tuple[Figure, ...]]:
     if result.outcome is None:
         return "", ()
-    figures = result.outcome.figures
-    # The picture stands for the value, whose last echoed line is its repr.
-    text = re.sub(r"[^\n]*\n\Z", "", result.outcome.got) if figures else result.outcome.got
-    return text, figures
+    text = result.outcome.got
+    for figure in reversed(result.outcome.figures):
+        before, _, after = text.rpartition(figure.text)  # the picture stands for the echo
+        text = before + after
+    return text, result.outcome.figures
 
 
-def _scoped(svg: str, identifier: str) -> str:
+def _scoped(svg: str, prefix: str) -> str:
     """Give a figure's ids a prefix, since ids are shared by all figures of a page."""
-    return _ID.sub(rf"\g<1>{identifier}-", svg)
+
+    def references(match: re.Match[str]) -> str:
+        names = " ".join(prefix + name for name in match[3].split())
+        return f"{match[1]}{match[2]}{names}{match[2]}"
+
+    return _REFERENCES.sub(references, _ID.sub(rf"\g<1>{prefix}", svg))
 
 
 def _code(pairs: Sequence[tuple[Example, str]], title: str) -> str:
@@ -86,7 +102,8 @@ def _code(pairs: Sequence[tuple[Example, str]], title: str) -> str:
 
 
 def _highlighted(transcript: str) -> str:
-    return str(highlight(transcript, PythonConsoleLexer(), HtmlFormatter(nowrap=True)))
+    # With stripnl, Pygments would drop blank lines at the end of an output.
+    return highlight(transcript, PythonConsoleLexer(stripnl=False), HtmlFormatter(nowrap=True))
 
 
 def _verdict(failure: Failure) -> str:
@@ -104,12 +121,11 @@ def inline_html(result: Result) -> str:
 
     A failing one shows both what was recorded and what was got.
     """
-    expression = re.sub(r"^`+[=~]\{(.*)\} .*?`+$", r"\1", result.example.shown)
+    expression = result.example.shown[2:-1]
     got = result.outcome.got.strip() if result.outcome else ""
     if result.failure:
         got = f"recorded {result.example.want.strip()}, live {got.splitlines()[-1] if got else '?'}"
-    kind = "failed" if result.failure else "measured" if result.block.measured else ""
-    classes = f"live live-{kind}" if kind else "live"
+    classes = _classes("live", result.block, failed=bool(result.failure))
     return f'<span class="{classes}" title="{escape(expression)}">{escape(got)}</span>'
 
 
@@ -117,7 +133,7 @@ def problems_html(failures: Sequence[Failure]) -> str:
     """What is wrong with a page as a whole, to stand at its top."""
     if not failures:
         return ""
-    items = "".join(f"<li><pre><code>{escape(str(failure))}</code></pre></li>" for failure in failures)
+    items = "".join(f"<li><pre><code>{escape(str(each))}</code></pre></li>" for each in failures)
     return (
         '<div class="literate-problems" role="alert">'
         f"<p><strong>This page is not verified.</strong></p><ul>{items}</ul></div>"
@@ -126,17 +142,17 @@ def problems_html(failures: Sequence[Failure]) -> str:
 
 def line_html(reports: Sequence[Report], versions: Sequence[str]) -> str:
     """The line at a page's end: how many examples ran and how they fared."""
-    results = [result for report in reports for result in report.results]
-    skipped = sum(
-        len(block.examples) for report in reports for block in report.document.blocks if block.skip
-    )
+    blocks = [block for report in reports for block in report.document.blocks]
+    skipped = sum(len(block.examples) for block in blocks if block.skip)
+    outcomes = [result.outcome for report in reports for result in report.results]
+    count = sum(outcome is not None for outcome in outcomes)
     failed = sum(len(report.failures) for report in reports)
-    count = len(results)
     if not count and not skipped and not failed:
         text = "There is no example on this page."
     else:
         seconds = sum(report.seconds for report in reports)
-        text = f"{_counted(count)} ran on this page in {seconds:.2f} s with {', '.join(versions)}: "
+        machine = f" with {', '.join(versions)}" if versions else ""
+        text = f"{_counted(count)} ran on this page in {seconds:.2f} s{machine}: "
         text += f"{failed} failed" if failed else "every output is the recorded one"
         text += f"; {_counted(skipped)} skipped." if skipped else "."
     return f'<p class="literate-line">{escape(text)}</p>'

@@ -15,24 +15,30 @@ import signal
 import socket
 import sys
 import time
-from typing import BinaryIO
+import traceback
+from typing import IO
 
 from literate import runner
 
 
-def handle(reader: BinaryIO, writer: BinaryIO) -> None:
-    """Read one request, run its document and write each outcome as it comes, then the seconds."""
-    root, document, setup = pickle.load(reader)
-    os.chdir(root)
+def handle(reader: IO[bytes], writer: IO[bytes]) -> None:
+    """Read one request, run its document and write each outcome as it comes, then the seconds.
+
+    Instead of the seconds, a traceback is written where what precedes an example failed.
+    """
+    document, setup = pickle.load(reader)
     # A page must see the sources as they are now, also when two edits fall into one second.
     sys.dont_write_bytecode = True
     start = time.perf_counter()
-    for outcome in runner.run(document, setup):
-        _send(outcome, writer)
-    _send(time.perf_counter() - start, writer)
+    try:
+        for outcome in runner.run(document, setup):
+            _send(outcome, writer)
+        _send(time.perf_counter() - start, writer)
+    except BaseException:
+        _send(traceback.format_exc(), writer)
 
 
-def _send(message: object, writer: BinaryIO) -> None:
+def _send(message: object, writer: IO[bytes]) -> None:
     pickle.dump(message, writer)
     writer.flush()
 
@@ -54,10 +60,17 @@ def serve(control: socket.socket, preload: list[str]) -> None:
 
 def _work(connection: socket.socket) -> None:
     signal.signal(signal.SIGCHLD, signal.SIG_DFL)
-    with connection.makefile("rwb") as stream:
-        _send(os.getpid(), stream)
-        handle(stream, stream)
-    os._exit(0)
+    with connection.makefile("rb") as reader, connection.makefile("wb") as writer:
+        _send(os.getpid(), writer)
+        handle(reader, writer)
+        # Threads that the page has left running do not keep the process alive.
+        os._exit(0)
+
+
+def _work_alone() -> None:
+    with os.fdopen(os.dup(1), "wb") as writer:
+        handle(sys.stdin.buffer, writer)
+        os._exit(0)
 
 
 def main(arguments: list[str]) -> None:
@@ -65,8 +78,7 @@ def main(arguments: list[str]) -> None:
     if arguments:
         serve(socket.socket(fileno=int(arguments[0])), arguments[1:])
     else:
-        with os.fdopen(os.dup(1), "wb") as writer:
-            handle(sys.stdin.buffer, writer)
+        _work_alone()
 
 
 if __name__ == "__main__":

@@ -12,7 +12,8 @@ import sys
 import threading
 from collections.abc import Callable
 from concurrent.futures import Future
-from typing import BinaryIO
+from contextlib import suppress
+from typing import IO
 
 from literate.config import Config
 from literate.examples import Document
@@ -57,82 +58,110 @@ class Workers:
 
     def run(self, document: Document) -> Report:
         """Run a document and wait for it."""
-        if not any(True for _ in document.live()):
+        if not document.live:
             return judge(document, [])
         return self._forked(document) if self._fork else self._spawned(document)
 
     def _forked(self, document: Document) -> Report:
         ours, theirs = socket.socketpair()
-        with ours, ours.makefile("rwb") as stream:
-            with theirs:
-                try:
-                    socket.send_fds(self._control(), [b"!"], [theirs.fileno()])
-                except OSError:
-                    self.close()
-                    return judge(document, [], ended="the worker process did not start")
+        with ours, ours.makefile("rb") as reader, ours.makefile("wb") as writer:
             try:
-                pid = pickle.load(stream)
-            except EOFError:
+                with theirs:
+                    socket.send_fds(self._control(), [b"!"], [theirs.fileno()])
+                pid = pickle.load(reader)
+            except (EOFError, OSError):
                 self.close()
                 return judge(document, [], ended="the worker process did not start")
-            return self._converse(document, stream, stream, lambda: os.kill(pid, signal.SIGKILL))
+
+            def kill() -> None:
+                with suppress(ProcessLookupError):
+                    os.kill(pid, signal.SIGKILL)
+                # What the page has forked itself may still hold the other end.
+                ours.shutdown(socket.SHUT_RDWR)
+
+            return self._converse(document, reader, writer, kill)
 
     def _spawned(self, document: Document) -> Report:
-        command = [sys.executable, "-m", "literate.worker"]
-        with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
-            assert process.stdin and process.stdout
-            return self._converse(document, process.stdout, process.stdin, process.kill)
+        with subprocess.Popen(
+            [sys.executable, "-m", "literate.worker"],
+            cwd=self.config.root,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+        ) as process:
+            reader, writer = process.stdout, process.stdin
+            assert reader is not None
+            assert writer is not None
+            return self._converse(document, reader, writer, process.kill)
 
     def _control(self) -> socket.socket:
+        """The socket that asks the server for a fork; it is started when it is first needed."""
         with self._lock:
             if self._server is None:
                 ours, theirs = socket.socketpair()
-                descriptor = str(theirs.fileno())
-                command = [sys.executable, "-m", "literate.worker", descriptor]
-                process = subprocess.Popen(
-                    [*command, *self.config.preload],
-                    pass_fds=[theirs.fileno()],
-                    stdin=subprocess.DEVNULL,
-                    # Its own group, so that it can end all that it forked when it is closed.
-                    start_new_session=True,
-                )
-                theirs.close()
+                with theirs:
+                    descriptor = theirs.fileno()
+                    command = [sys.executable, "-m", "literate.worker", str(descriptor)]
+                    process = subprocess.Popen(
+                        [*command, *self.config.preload],
+                        cwd=self.config.root,
+                        pass_fds=[descriptor],
+                        stdin=subprocess.DEVNULL,
+                        # Its own group, so that all that it forked can be ended with it.
+                        start_new_session=True,
+                    )
                 self._server = process, ours
             return self._server[1]
 
     def _converse(
-        self, document: Document, reader: BinaryIO, writer: BinaryIO, kill: Callable[[], None]
+        self,
+        document: Document,
+        reader: IO[bytes],
+        writer: IO[bytes],
+        kill: Callable[[], None],
     ) -> Report:
-        timeout = self.config.timeout
-        ended = "the page's process ended while it ran this example"
+        """Send the document and collect its outcomes, for as long as a page may run."""
         hung = threading.Event()
 
         def stop() -> None:
             hung.set()
             kill()
 
-        timer = threading.Timer(timeout, stop)
+        timer = threading.Timer(self.config.timeout, stop)
         timer.start()
-        outcomes: list[Outcome] = []
-        seconds = 0.0
-        try:
-            pickle.dump((self.config.root, document, self.config.setup), writer)
-            writer.flush()
-            while isinstance(message := pickle.load(reader), Outcome):
-                outcomes.append(message)
-            seconds = message
-        except (EOFError, OSError, pickle.UnpicklingError):
-            if hung.is_set():
-                ended = f"this example was still running after the {timeout:g} s that a page has"
-        finally:
-            timer.cancel()
-        return judge(document, outcomes, ended=ended, seconds=seconds)
+        outcomes, last = _exchange((document, self.config.setup), reader, writer)
+        timer.cancel()
+        if isinstance(last, float):
+            return judge(document, outcomes, seconds=last)
+        if isinstance(last, str):
+            return judge(document, outcomes, ended="what precedes this example failed", trace=last)
+        ended = "the page's process ended while it ran this example"
+        if hung.is_set():
+            limit = f"{self.config.timeout:g} s that a page has"
+            ended = f"this example was still running after the {limit}"
+        return judge(document, outcomes, ended=ended)
 
     def close(self) -> None:
         """End the worker process and all that it forked."""
         with self._lock:
             if self._server is not None:
                 process, control = self._server
-                control.close()
-                process.wait()
                 self._server = None
+                control.close()
+                with suppress(ProcessLookupError):
+                    os.killpg(process.pid, signal.SIGKILL)
+                process.wait()
+
+
+def _exchange(
+    request: object, reader: IO[bytes], writer: IO[bytes]
+) -> tuple[list[Outcome], object]:
+    """Send a request and collect the outcomes and what follows them: nothing if it ended early."""
+    outcomes: list[Outcome] = []
+    try:
+        with writer:
+            pickle.dump(request, writer)
+        while isinstance(message := pickle.load(reader), Outcome):
+            outcomes.append(message)
+    except Exception:  # whatever a process leaves that ends within a message
+        return outcomes, None
+    return outcomes, message

@@ -78,6 +78,7 @@ def test_the_constraints_pin_everything_that_is_installed(extra: str) -> None:
 
 def test_every_install_command_is_constrained() -> None:
     files = [ROOT / "README.md", ROOT / ".ci/run", ROOT / ".github/workflows/site.yml"]
-    commands = re.findall(r"pip install[^\n]*-e[^\n]*", "".join(f.read_text("utf-8") for f in files))
+    text = "".join(file.read_text("utf-8") for file in files)
+    commands = re.findall(r"pip install[^\n]*-e[^\n]*", text)
     assert len(commands) == 4
     assert all("-c constraints.txt" in command for command in commands)
