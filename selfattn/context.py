@@ -22,7 +22,7 @@ def context(
 ) -> Float[Tensor, "*B T d_v"]:
     r"""Sum the values, each times its weight.
 
-    $$z_t = \sum_{i=0}^{S-1} \alpha_{ti} \, v_i \qquad \text{that is} \qquad Z = A V$$
+    $$z_i = \sum_{j=0}^{S-1} \alpha_{ij} \, v_j \qquad \text{that is} \qquad Z = A V$$
 
     Where the weights of a query are positive and sum to one, its context vector is a weighted mean:
     it lies in the convex hull of the values.
@@ -100,11 +100,11 @@ class Trace:
 
     Attributes:
         position: $t$, the index of the query.
-        query: $q_t$, `(d,)`.
-        scores: $\omega_{ti}$, `(S,)`.
-        weights: $\alpha_{ti}$, `(S,)`.
-        contributions: $\alpha_{ti} \, v_i$, one a row, `(S, d_v)`.
-        context: $z_t$, `(d_v,)`.
+        query: $q_i$, `(d,)`.
+        scores: $\omega_{ij}$, `(S,)`.
+        weights: $\alpha_{ij}$, `(S,)`.
+        contributions: $\alpha_{ij} \, v_j$, one a row, `(S, d_v)`.
+        context: $z_i$, `(d_v,)`.
     """
 
     position: int
@@ -132,9 +132,9 @@ def trace(
 ) -> Trace:
     r"""Follow one query through scores, weights and contributions to its context vector.
 
-    $$\omega_{ti} = q_t \cdot k_i, \qquad
-    \alpha_{t} = \operatorname{softmax}(\omega_{t}), \qquad
-    z_t = \sum_{i=0}^{S-1} \alpha_{ti} \, v_i$$
+    $$\omega_{ij} = q_i \cdot k_j, \qquad
+    \alpha_{i} = \operatorname{softmax}(\omega_{i}), \qquad
+    z_i = \sum_{j=0}^{S-1} \alpha_{ij} \, v_j$$
 
     It takes one sequence, without batch axes; of a batch, take one element first.
 
@@ -152,7 +152,7 @@ def trace(
             integer.
         ValueError: A tensor has batch axes or is empty, or the widths of queries and keys or the
             lengths of keys and values differ, or a value that is not finite makes a result NaN.
-        IndexError: There is no such query.
+        ValueError: There is no such query.
 
     Examples:
         >>> import torch
@@ -167,7 +167,7 @@ def trace(
         >>> trace(x, x, x, query=3)
         Traceback (most recent call last):
             ...
-        IndexError: query must be an index from 0 to 2, got 3
+        ValueError: query must be an index from 0 to 2, got 3
     """
     _check_trace(queries, keys, values, query)
     # All queries are scored, so that an error names a query by its own index.
@@ -188,7 +188,7 @@ def _check_trace(queries: Tensor, keys: Tensor, values: Tensor, query: int) -> N
     if not isinstance(query, int):
         raise TypeError(f"query must be an integer, got {query!r}")
     if not 0 <= query < len(queries):
-        raise IndexError(f"query must be an index from 0 to {len(queries) - 1}, got {query}")
+        raise ValueError(f"query must be an index from 0 to {len(queries) - 1}, got {query}")
 
 
 def _vectors(vectors: list[Tensor]) -> list[str]:

@@ -260,7 +260,7 @@ def _figure(
         role="img",
         fill=INK,
         font_size=FONT,
-        font_family="var(--fig-font, inherit)",
+        font_family="var(--fig-font, sans-serif)",
         style="font-variant-numeric:tabular-nums",
     )
     name = f"<title>{_escape(title)}</title><desc>{_escape(description)}</desc>"

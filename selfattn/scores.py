@@ -14,10 +14,10 @@ def similarity(
 ) -> Float[Tensor, "*B T S"]:
     r"""Score every query against every key by their dot product.
 
-    $$\omega_{ti} = q_t \cdot k_i = \sum_{j=0}^{d-1} q_{tj} \, k_{ij}
+    $$\omega_{ij} = q_i \cdot k_j = \sum_{m=0}^{d-1} q_{im} \, k_{jm}
     \qquad \text{that is} \qquad \Omega = Q K^\top$$
 
-    Row $t$ of the result holds the scores of query $t$. With the same tensor as queries and keys it
+    Row $i$ of the result holds the scores of query $i$. With the same tensor as queries and keys it
     is the Gram matrix of the tokens, hence symmetric.
 
     Source: Luong, Pham, Manning, "Effective Approaches to Attention-based Neural Machine

@@ -134,14 +134,44 @@ def softmax(scores: Float[Tensor, "*A S"]) -> Float[Tensor, "*A S"]:
     return (exponentials / exponentials.sum(-1, keepdim=True)).to(scores.dtype)
 
 
+def softmax_jacobian(p: Float[Tensor, "*A S"]) -> Float[Tensor, "*A S S"]:
+    r"""Differentiate the softmax, given its weights.
+
+    $$\frac{\partial \alpha_i}{\partial \omega_j} = \alpha_i (\delta_{ij} - \alpha_j)
+    \qquad \text{that is} \qquad J = \operatorname{diag}(\alpha) - \alpha \alpha^\top$$
+
+    Here $\delta_{ij}$ is 1 where $i = j$ and 0 elsewhere. $J$ is symmetric, and its rows sum to
+    zero: a score common to all changes no weight.
+
+    Args:
+        p: $\alpha$, the softmax of some scores, `(*A, S)`.
+
+    Returns:
+        $J$, `(*A, S, S)`, in the dtype of the weights.
+
+    Raises:
+        TypeError: The weights are not floating point.
+        ValueError: The last axis is empty.
+
+    Examples:
+        >>> import torch
+        >>> softmax_jacobian(torch.tensor([0.75, 0.25]))
+        tensor([[ 0.1875, -0.1875],
+                [-0.1875,  0.1875]])
+    """
+    _check.tensors(p=p)
+    _check.rows("p", p)
+    return p.diag_embed() - p.unsqueeze(-1) * p.unsqueeze(-2)
+
+
 def _wide(scores: Tensor) -> Tensor:
     """Give half-precision scores the float32 that sums and exponentials need."""
     return scores.float() if scores.dtype.itemsize < 4 else scores
 
 
 def _check_divisor(total: Tensor, rounding: Tensor) -> None:
-    """Refuse a sum that says nothing: zero, lost in the rounding of its terms, or overflown."""
-    index = _check.first((total.abs() <= rounding) | ~total.isfinite())
+    """Refuse a sum no larger than the rounding of its terms: zero, or infinity beside infinity."""
+    index = _check.first(total.abs() <= rounding)
     if index is not None:
         row = _check.at("scores", index[:-1])
         raise ValueError(f"{row} sums to {total[index].item()}, and nothing can be divided by that")

@@ -305,7 +305,8 @@ def test_three_coordinates_are_seen_from_where_they_spread_most():
     first, second, third, *_ = dots(figure)
     long, short = math.dist(first, second), math.dist(second, third)
     assert long / short == pytest.approx(math.hypot(9, 1) / 5, rel=0.01)
-    assert second[0] > first[0] and third[1] < second[1]
+    assert second[0] > first[0]
+    assert third[1] < second[1]
     assert texts(figure)[:2] == ["first principal axis →", "↑ second principal axis"]
 
 
@@ -332,19 +333,49 @@ def test_hulls_without_an_inside(points, corners):
     assert len(polygon(figure)) == corners
 
 
+@pytest.mark.parametrize("shape", [[[0.0, 0.0], [9.0, 1.0]], [[0.0, 0.0], [1.0, 9.0]]])
+def test_a_hull_fits_into_its_frame(shape):
+    figure = hull(torch.tensor(shape), labels=["a", "b"], marked={}, title="t")
+    for x, y in dots(figure):
+        assert 40 <= x <= 320
+        assert 30 <= y <= 262
+
+
+def extents(figure):
+    """Give the boxes of the names beside the dots, after the two captions."""
+    for element in list(parse(figure).iter(f"{SVG}text"))[2:]:
+        width = 12 * 0.56 * len(element.text)
+        x, y = float(element.get("x")), float(element.get("y"))
+        x -= {"start": 0, "middle": 0.5, "end": 1}[element.get("text-anchor")] * width
+        yield x, y - 10, x + width, y + 3
+
+
+def test_a_long_name_stays_inside_the_drawing():
+    names = ["a name of some length", "another long name"]
+    figure = hull(torch.tensor([[0.0, 0.0], [1.0, 0.1]]), labels=names, marked={}, title="t")
+    for left, _, right, _ in extents(figure):
+        assert left >= 0
+        assert right <= 360
+
+
+def test_names_of_a_hull_keep_off_its_edges(inputs, words):
+    figure = hull(inputs, labels=words, marked={}, title="t")
+    corners = polygon(figure)
+    boxes = list(extents(figure))
+    assert len(boxes) == 6
+    for (x, y), (u, v) in zip(corners, [*corners[1:], corners[0]], strict=True):
+        for share in torch.linspace(0, 1, 101).tolist():
+            a, b = x + share * (u - x), y + share * (v - y)
+            assert not any(p < a < r and q < b < s for p, q, r, s in boxes)
+
+
 def test_names_of_a_hull_do_not_overlap(inputs, weights, words):
     marked = {f"z{i}": z for i, z in enumerate(context(weights, inputs))}
-    boxes = []
-    for element in list(
-        parse(hull(inputs, labels=words, marked=marked, title="t")).iter(f"{SVG}text")
-    )[2:]:
-        width = 12 * 0.56 * len(element.text)
-        shift = {"start": 0, "middle": 0.5, "end": 1}[element.get("text-anchor")]
-        x, y = float(element.get("x")) - shift * width, float(element.get("y"))
-        boxes.append((x, y - 10, x + width, y + 3))
+    boxes = list(extents(hull(inputs, labels=words, marked=marked, title="t")))
     assert len(boxes) == 12
     for i, (left, top, right, bottom) in enumerate(boxes):
-        assert left >= 0 and right <= 360
+        assert left >= 0
+        assert right <= 360
         for x, y, u, v in boxes[:i]:
             assert right <= x + 0.2 or u <= left + 0.2 or bottom <= y + 0.2 or v <= top + 0.2
 

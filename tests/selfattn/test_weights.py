@@ -5,7 +5,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from selfattn import softmax, softmax_naive, sum_normalize
+from selfattn import softmax, softmax_jacobian, softmax_naive, sum_normalize
 
 EPS = torch.finfo(torch.float64).eps
 ALL = pytest.mark.parametrize("normalize", [sum_normalize, softmax_naive, softmax])
@@ -196,3 +196,30 @@ def test_integers(refuses, unchecked, normalize):
     message = "scores must be floating point, got torch.int32; try scores.float()"
     with refuses(TypeError, message):
         normalize(torch.ones(3, dtype=torch.int32))
+
+
+def test_jacobian_by_hand():
+    p = torch.tensor([[0.5, 0.25, 0.25], [1.0, 0.0, 0.0]])
+    expected = [[0.25, -0.125, -0.125], [-0.125, 0.1875, -0.0625], [-0.125, -0.0625, 0.1875]]
+    assert softmax_jacobian(p).tolist() == [expected, [[0.0] * 3] * 3]
+
+
+@given(scores=rows)
+def test_jacobian_equals_autograd(scores):
+    expected = torch.autograd.functional.jacobian(softmax, scores)
+    torch.testing.assert_close(softmax_jacobian(softmax(scores)), expected, rtol=1e-12, atol=EPS)
+
+
+@pytest.mark.parametrize("shape", [(7,), (3, 7), (2, 3, 7)])
+def test_jacobian_of_many_rows(draw, shape):
+    jacobian = softmax_jacobian(softmax(draw(*shape)))
+    assert jacobian.shape == (*shape, 7)
+    assert jacobian.equal(jacobian.mT)
+    assert jacobian.sum(-1).abs().max() < 8 * EPS
+
+
+def test_jacobian_of_other_things(refuses, unchecked):
+    with refuses(ValueError, "p must have a non-empty last axis, got shape (3, 0)"):
+        softmax_jacobian(torch.ones(3, 0))
+    with refuses(TypeError, "p must be floating point, got torch.int32; try p.float()"):
+        softmax_jacobian(torch.ones(3, dtype=torch.int32))
