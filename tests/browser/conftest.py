@@ -8,6 +8,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -96,6 +97,13 @@ def browser(chromium: Path) -> Iterator[Browser]:
 @pytest.fixture
 def visit(browser: Browser, site: Site) -> Iterator[Visit]:
     """A fresh tab that reaches nothing but the site."""
+    with visiting(browser, site) as opened:
+        yield opened
+
+
+@contextmanager
+def visiting(browser: Browser, site: Site) -> Iterator[Visit]:
+    """Open a tab that reaches nothing but the site, and notes what goes wrong."""
     context = browser.new_context(
         viewport={"width": 1440, "height": 900},
         reduced_motion="reduce",

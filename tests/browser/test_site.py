@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from playwright.sync_api import Browser
 
-from .conftest import ROOT, Site, Visit
+from .conftest import ROOT, Site, Visit, visiting
 
 
 def address(page: Path) -> str:
@@ -17,62 +19,67 @@ def address(page: Path) -> str:
 
 
 PAGES = sorted(address(page).removeprefix("/") for page in (ROOT / "docs").rglob("*.md"))
-every_page = pytest.mark.parametrize("page", PAGES, ids=lambda page: page.rstrip("/") or "home")
+
+# The theme clips what sticks out of the page, so the width of the page itself would prove nothing.
+TOO_WIDE = """() => {
+    const article = document.querySelector("article");
+    const edge = document.documentElement.clientWidth;
+    const scrolls = (node) => node && node !== article
+        && (["auto", "scroll"].includes(getComputedStyle(node).overflowX)
+            || scrolls(node.parentElement));
+    return [...article.querySelectorAll("*")]
+        .filter((node) => node.getBoundingClientRect().right > edge + 1)
+        .filter((node) => node.checkVisibility() && !scrolls(node.parentElement))
+        .map((node) => node.outerHTML.slice(0, 120));
+}"""
+
+# The shorter side of each formula that can be seen; those of a folded solution cannot.
+FORMULAS = """() => [...document.querySelectorAll("article math")]
+    .filter((node) => node.checkVisibility({ contentVisibilityAuto: true }))
+    .map((node) => node.getBoundingClientRect())
+    .map(({ width, height }) => Math.min(width, height))"""
+
+LOADED_FONTS = """() => [...document.fonts]
+    .filter((face) => face.status === "loaded")
+    .map((face) => face.family.replaceAll('"', ""))"""
 
 
-@every_page
-def test_page_is_quiet_and_asks_no_other_host(visit: Visit, page: str) -> None:
-    visit.open(page)
-    assert visit.outside == []
-    assert visit.errors == []
+@pytest.fixture(scope="module", params=PAGES, ids=lambda page: page.rstrip("/") or "home")
+def opened(request: pytest.FixtureRequest, browser: Browser, site: Site) -> Iterator[Visit]:
+    """Each page of the site in turn; the tests of one page share one tab."""
+    with visiting(browser, site) as visit:
+        visit.open(request.param)
+        yield visit
 
 
-@every_page
+def test_page_is_quiet_and_asks_no_other_host(opened: Visit) -> None:
+    assert opened.outside == []
+    assert opened.errors == []
+
+
 @pytest.mark.parametrize("width", [390, 768, 1440])
-def test_page_does_not_scroll_sideways(visit: Visit, page: str, width: int) -> None:
-    visit.tab.set_viewport_size({"width": width, "height": 844})
-    tab = visit.open(page)
-    # The theme clips what sticks out of the page, so the page's own width would prove nothing.
-    too_wide = tab.evaluate(
-        """() => {
-            const box = document.querySelector("article");
-            const edge = document.documentElement.clientWidth;
-            const scrolls = (node) => node && node !== box &&
-                (["auto", "scroll"].includes(getComputedStyle(node).overflowX)
-                 || scrolls(node.parentElement));
-            return [...box.querySelectorAll("*")]
-                .filter((node) => node.getBoundingClientRect().right > edge + 1)
-                .filter((node) => node.checkVisibility() && !scrolls(node.parentElement))
-                .map((node) => node.outerHTML.slice(0, 120));
-        }"""
-    )
-    assert too_wide == []
+def test_page_does_not_scroll_sideways(opened: Visit, width: int) -> None:
+    opened.tab.set_viewport_size({"width": width, "height": 844})
+    assert opened.tab.evaluate(TOO_WIDE) == []
 
 
-@every_page
-def test_formulas_are_drawn_with_the_math_font(visit: Visit, page: str) -> None:
-    tab = visit.open(page)
-    boxes = tab.evaluate(
-        """() => [...document.querySelectorAll("article math")]
-            .filter((node) => node.checkVisibility())
-            .map((node) => node.getBoundingClientRect())
-            .map(({width, height}) => Math.min(width, height))"""
-    )
-    assert all(side > 1 for side in boxes)
-    if boxes:
-        loaded = tab.evaluate(
-            """() => [...document.fonts].filter((face) => face.status === "loaded")
-                .map((face) => face.family.replaceAll('"', ""))"""
-        )
-        assert "STIX Two Math" in loaded
+def test_formulas_are_drawn_with_the_math_font(opened: Visit) -> None:
+    sides = opened.tab.evaluate(FORMULAS)
+    assert all(side > 1 for side in sides)
+    if sides:
+        assert "STIX Two Math" in opened.tab.evaluate(LOADED_FONTS)
 
 
-@every_page
-def test_figures_have_a_name(visit: Visit, page: str) -> None:
-    tab = visit.open(page)
-    for figure in tab.locator("figure.literate-figure > svg").all():
+def test_figures_have_a_name(opened: Visit) -> None:
+    for figure in opened.tab.locator("figure.literate-figure > svg").all():
         assert figure.get_attribute("role") == "img"
         assert figure.locator("title").first.text_content()
+
+
+def test_some_pages_have_formulas_and_figures(site: Site) -> None:
+    text = (site.folder / "weights" / "index.html").read_text(encoding="utf-8")
+    assert "<math" in text
+    assert "literate-figure" in text
 
 
 def test_first_page_shows_a_figure(visit: Visit) -> None:
@@ -81,7 +88,7 @@ def test_first_page_shows_a_figure(visit: Visit) -> None:
 
 def test_search_finds_softmax(visit: Visit) -> None:
     tab = visit.open("")
-    tab.locator("[data-md-component=search-query]").fill("softmax")
+    tab.locator("[data-md-component=search-query]").press_sequentially("softmax")
     found = tab.locator(".md-search-result__link")
     found.first.wait_for()
     links = [link.get_attribute("href") or "" for link in found.all()]
@@ -133,6 +140,7 @@ LOADED_BY_JS = re.compile(
 @pytest.mark.parametrize(
     ("kind", "pattern"),
     [("html", LOADED_BY_HTML), ("css", LOADED_BY_CSS), ("js", LOADED_BY_JS)],
+    ids=["html", "css", "js"],
 )
 def test_no_file_loads_from_another_host(site: Site, kind: str, pattern: re.Pattern[str]) -> None:
     files = list(site.folder.rglob(f"*.{kind}"))
