@@ -32,7 +32,8 @@ _ENTRY = re.compile(
     re.MULTILINE,
 )
 _MARKUP = re.compile(r"\]\([^)]*\)|[\[\]`*$]|\{[:#][^}]*\}")
-_CLOSED = {"a", "abbr", "code", "pre", "kbd", "h1", "h2", "h3", "h4", "h5", "h6", "dt", "tex-math"}
+# Not code and formulas, whose text is atomic or set aside.
+_CLOSED = {"a", "abbr", "h1", "h2", "h3", "h4", "h5", "h6", "dt"}
 
 
 @dataclass(frozen=True)

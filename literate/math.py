@@ -44,6 +44,8 @@ STASHED = re.compile("\x02[^\x03]*\x03")
 GAP = r"[\s>]"
 # Punctuation that belongs to a formula: a browser would break a line between the two.
 OPENING, CLOSING = "([\u2018\u201c\"'", "-,.;:!?)]\u2019\u201d\"'\u2026"
+# What neither HTML nor XML can hold; a docstring that is not raw makes a bell of `\alpha`.
+CONTROL = re.compile(r"[^\t\n\r -\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 # Named entities that HTML knows and XML does not; `math-core` writes `&ApplyFunction;`.
 ENTITY = re.compile(r"&(?!(?:lt|gt|amp|quot);)[A-Za-z]+;")
 
@@ -75,6 +77,9 @@ def to_mathml(tex: str, *, display: bool = False) -> str:
             ...
         literate.math.MathError: Expected closing token "}", but reached end of input (character 9)
     """
+    if control := CONTROL.search(tex):
+        what = f"{control[0]!r} is no character of a formula"
+        raise MathError(f"{what} (character {control.start()})")
     try:
         mathml = _engine.convert_with_local_state(tex, displaystyle=display)
     except LatexError as error:

@@ -77,7 +77,7 @@ class Page:
         general = list(self.report.problems)
         general += [failure for report in self.reports[1:] for failure in report.failures]
         for number, block in enumerate(self.fences):
-            if self.html(number) and f'id="example-{number + 1}"' not in html:
+            if f'id="example-{number + 1}"' not in html:
                 general.append(self.fail(block.line, _NOT_SHOWN))
         return problems_html(general) + html + line_html(self.reports, self.versions)
 

@@ -20,7 +20,7 @@ _REFERENCES = re.compile(r"""(?<=\baria-)(labelledby=|describedby=)(["'])(.*?)\2
 
 
 def block_html(block: Block, results: Sequence[Result], identifier: str) -> str:
-    """The HTML of a live block; nothing where it is hidden and as it should be.
+    """The HTML of a live block; an empty mark where it is hidden and as it should be.
 
     Args:
         block: The block.
@@ -29,7 +29,8 @@ def block_html(block: Block, results: Sequence[Result], identifier: str) -> str:
     """
     failures = [result.failure for result in results if result.failure]
     if block.hide and not failures:
-        return ""
+        # The mark by which the page knows that Markdown took the block's fence for one.
+        return f'<div id="{identifier}" hidden></div>'
     classes = _classes("literate", block, failed=bool(failures))
     parts = [f'<div class="{classes}" id="{identifier}">']
     parts += _segments(block, results, identifier)

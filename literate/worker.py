@@ -16,6 +16,7 @@ import socket
 import sys
 import time
 import traceback
+import warnings
 from typing import IO
 
 from literate import runner
@@ -53,9 +54,16 @@ def serve(control: socket.socket, preload: list[str]) -> None:
         if not descriptors:
             os.killpg(0, signal.SIGKILL)
         with socket.socket(fileno=descriptors[0]) as connection:
-            if os.fork() == 0:
+            if _fork() == 0:
                 control.close()
                 _work(connection)
+
+
+def _fork() -> int:
+    # Python 3.12 warns if a preloaded module has started a thread, as torch does. It is idle.
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)
+        return os.fork()
 
 
 def _work(connection: socket.socket) -> None:

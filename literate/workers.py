@@ -97,20 +97,22 @@ class Workers:
         """The socket that asks the server for a fork; it is started when it is first needed."""
         with self._lock:
             if self._server is None:
-                ours, theirs = socket.socketpair()
-                with theirs:
-                    descriptor = theirs.fileno()
-                    command = [sys.executable, "-m", "literate.worker", str(descriptor)]
-                    process = subprocess.Popen(
-                        [*command, *self.config.preload],
-                        cwd=self.config.root,
-                        pass_fds=[descriptor],
-                        stdin=subprocess.DEVNULL,
-                        # Its own group, so that all that it forked can be ended with it.
-                        start_new_session=True,
-                    )
-                self._server = process, ours
+                self._server = self._start()
             return self._server[1]
+
+    def _start(self) -> tuple[subprocess.Popen[bytes], socket.socket]:
+        ours, theirs = socket.socketpair()
+        with ours, theirs:
+            descriptor = theirs.fileno()
+            process = subprocess.Popen(
+                [sys.executable, "-m", "literate.worker", str(descriptor), *self.config.preload],
+                cwd=self.config.root,
+                pass_fds=[descriptor],
+                stdin=subprocess.DEVNULL,
+                # Its own group, so that all that it forked can be ended with it.
+                start_new_session=True,
+            )
+            return process, ours.dup()
 
     def _converse(
         self,

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Callable
 from html import unescape
@@ -398,6 +399,18 @@ def test_build_that_is_not_strict_warns_and_goes_on(project: Project) -> None:
     assert status == 0
     assert "docs/index.md:1: the recorded output" in output
     assert "1 examples ran, 1 failed" in output
+
+
+@pytest.mark.skipif(os.cpu_count() == 1, reason="pages run one after the other")
+def test_pages_run_at_once_while_the_first_is_converted(project: Project) -> None:
+    for mine, other in (("index", "b"), ("b", "index")):
+        project.write(
+            f"docs/{mine}.md",
+            f"{EXEC}\n>>> import time, pathlib\n>>> pathlib.Path('{mine}').touch()\n"
+            f">>> while not pathlib.Path('{other}').exists(): time.sleep(0.01)\n```\n",
+        )
+    status, output = project.build("--strict")
+    assert status == 0, output
 
 
 def test_text_that_another_plugin_changed_says_so(project: Project) -> None:

@@ -89,6 +89,11 @@ def test_strings_that_are_no_statement_do_not_count() -> None:
     assert parse("x = '''\n>>> 1\n2\n'''\n").blocks == []
 
 
+def test_output_less_indented_than_its_prompt_is_no_text() -> None:
+    (problem,) = parse('"""Doc.\n\n  >>> 1\n1\n"""\n').problems
+    assert (problem.line, problem.message) == (4, "output less indented than its prompt: '1'")
+
+
 def test_problem_in_a_docstring() -> None:
     (problem,) = parse('"""Doc.\n\n>>> x  # doctest: +SKIP\n"""\n').problems
     assert problem.line == 3

@@ -54,6 +54,12 @@ def test_indentation_of_prompts_is_taken_off() -> None:
     assert example.shown == ">>> x = [1,\n...      2]"
 
 
+def test_prompt_further_in_is_output_of_a_fence_and_an_example_of_a_docstring() -> None:
+    text = ">>> f()\n    >>> 1\n    1"
+    assert one(text).want == "    >>> 1\n    1\n"
+    assert [example.source for example in read(text, prose=True)[0]] == ["f()\n", "1\n"]
+
+
 def test_place_of_output_spans_its_lines() -> None:
     (first, second), _ = read(">>> f(1,\n...   2)\na\nb\n>>> g()")
     assert (first.place.start, first.place.stop) == (3, 5)

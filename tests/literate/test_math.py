@@ -264,6 +264,12 @@ def test_formula_that_no_source_has(
     assert warnings[0].startswith("unknown page: formula does not parse")
 
 
+def test_a_control_character_is_an_error() -> None:
+    # Of "\alpha" in a docstring that is not raw, Python leaves a bell and "lpha".
+    with pytest.raises(MathError, match=r"'\\x07' is no character of a formula \(character 2\)"):
+        to_mathml("x_\alpha")
+
+
 MARKS = st.sampled_from(["$", "$$", "\\", "{", "}", "\n", "\n\n", "    ", "`", "x", "_", "^", "&"])
 COMMANDS = st.sampled_from(["\\frac", "\\begin{aligned}", "\\end{aligned}", "\\left(", "\\text{"])
 

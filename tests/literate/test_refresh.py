@@ -293,7 +293,7 @@ def test_command_runs_as_a_module(project: Project) -> None:
     assert "+`={'é'} é`" in done.stdout
 
 
-GOT = st.lists(st.sampled_from(["a", " b", "", "\té", "0.5"]), max_size=4).map(
+GOT = st.lists(st.sampled_from(["a", " b", "", "  ", "\té", "0.5"]), max_size=4).map(
     lambda lines: "".join(f"{line}\n" for line in lines)
 )
 PREFIXES = st.sampled_from(["", "    ", "\t", "> ", ">", "> \t", "  "])

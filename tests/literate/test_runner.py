@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from literate.examples import Document
+from literate.examples import Document, Script
 from literate.fences import parse_page
 from literate.report import Report
 from literate.runner import Outcome, captured, run, shortened
@@ -43,9 +43,9 @@ def test_values_are_echoed_as_by_a_repl(got: Got) -> None:
 
 
 def test_statement_of_several_lines(got: Got) -> None:
-    assert got(">>> def f():", "...     '''a", "...", "...     b'''", ">>> f.__doc__") == [
+    assert got(">>> x = ('''a", "...", "...   b''',", "...   1)", ">>> x") == [
         "",
-        "'a\\n\\n    b'\n",
+        "('a\\n\\n  b', 1)\n",
     ]
 
 
@@ -187,6 +187,11 @@ def test_setup_seeds_each_script_after_its_module_is_imported(
 def test_set_up_has_a_namespace_of_its_own() -> None:
     (outcome,) = run(in_scripts("", prompts=">>> x"), "x = 1")
     assert outcome.got.endswith("NameError: name 'x' is not defined\n")
+
+
+def test_module_of_a_script_that_is_skipped_is_not_imported() -> None:
+    (block,) = parse_page('```pycon exec="1" skip="slow"\n>>> 1\n```', "p").blocks
+    assert list(run(Document("p", (Script((block,), "no_such_module"),)))) == []
 
 
 def test_scripts_of_a_document_do_not_import_modules_twice(

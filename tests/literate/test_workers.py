@@ -49,6 +49,23 @@ def test_report_joins_examples_and_outcomes(pool: Workers) -> None:
     assert 0 < report.seconds < 10
 
 
+def test_forked_and_spawned_pages_give_the_same_reports(project: Project) -> None:
+    project.write("toy/bad.py", "'''\n>>> 1\n2\n'''\nundefined\n")
+    documents = [
+        document(">>> import sys", ">>> print(1, file=sys.stderr)", ">>> 1 / 0", ">>> [2.5]", "2"),
+        document(">>> import os", ">>> os._exit(3)", ">>> 1"),
+        project.config.parse(project.root / "toy/bad.py"),
+        parse_page(">>> stray", "page.md"),
+    ]
+    reports = []
+    for fork in (True, False):
+        workers = Workers(project.config, fork=fork)
+        reports.append([replace(workers.run(each), seconds=0.0) for each in documents])
+        workers.close()
+    assert reports[0] == reports[1]
+    assert [len(report.failures) for report in reports[0]] == [3, 2, 1, 1]
+
+
 @pytest.mark.parametrize(
     "crash", ["os._exit(0)", "os.kill(os.getpid(), 9)", "os.kill(os.getpid(), 11)", "os.abort()"]
 )
@@ -184,6 +201,14 @@ def test_document_without_live_examples_starts_no_process(project: Project) -> N
     assert workers.run(parse_page(skipped, "p")).results == ()
 
 
+def test_process_that_cannot_be_started(project: Project) -> None:
+    gone = replace(project.config, root=project.root / "gone")
+    report = Workers(gone, fork=True).run(document(">>> 1", "1"))
+    assert messages(report) == [(2, "the worker process did not start")]
+    with pytest.raises(FileNotFoundError):
+        Workers(gone, fork=False).submit(document(">>> 1", "1")).result()
+
+
 def test_server_that_does_not_start(project: Project, capfd: pytest.CaptureFixture[str]) -> None:
     workers = Workers(replace(project.config, preload=("no_such_module",)))
     report = workers.run(document(">>> 1", "1"))
@@ -199,6 +224,19 @@ def test_pages_are_forked_from_one_server_with_preloaded_modules(project: Projec
     assert first == second
     assert first is not None
     assert first.got.startswith("(True, ")
+
+
+def test_thread_of_a_preloaded_module_is_no_matter(
+    project: Project, capfd: pytest.CaptureFixture[str]
+) -> None:
+    idle = (
+        "import threading\nthreading.Thread(target=threading.Event().wait, daemon=True).start()\n"
+    )
+    project.write("idle.py", idle)
+    workers = Workers(replace(project.config, preload=("idle",)))
+    assert workers.run(document(">>> 1", "1")).failures == []
+    workers.close()
+    assert capfd.readouterr().err == ""
 
 
 @pytest.mark.skipif(os.cpu_count() == 1, reason="pages run one after the other")
