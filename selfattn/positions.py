@@ -23,15 +23,11 @@ def sinusoidal(T: int, d: int) -> Float[Tensor, "T d"]:  # noqa: N803
 
     Source: Vaswani et al., "Attention Is All You Need" (2017), section 3.5.
 
-    Args:
-        T: The number of positions, from 0 to $T - 1$.
-        d: The width, which is even.
-
     Returns:
-        One row for each position, in torch's default dtype, to be added to the tokens.
+        A row for each position from 0 to $T - 1$, in torch's default dtype, to be added to tokens.
 
     Raises:
-        ValueError: There is no position, or the width is not a positive even number.
+        ValueError: $T$ is not positive, or the width is not a positive even number.
 
     Examples:
         >>> sinusoidal(3, 4)
@@ -101,11 +97,6 @@ def alibi_bias(num_heads: int, T: int, S: int) -> Float[Tensor, "num_heads T S"]
 
     Source: Press, Smith, Lewis, "Train Short, Test Long: Attention with Linear Biases Enables Input
     Length Extrapolation" (2021), section 3; the slopes for other $H$ are in its published code.
-
-    Args:
-        num_heads: $H$.
-        T: The number of queries.
-        S: The number of keys.
 
     Returns:
         The bias $b$, `(H, T, S)`, in torch's default dtype, to be added to the scaled scores.

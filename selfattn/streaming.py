@@ -104,24 +104,23 @@ def streaming_attention(
 
     The weights of a block of queries for a block of keys are made, used and overwritten; each
     tile's result is merged into what the queries have so far. The backward pass makes the tiles
-    again from the log-sum-exp of each query. It cannot be
-    differentiated again: with `create_graph=True` it is a RuntimeError.
+    again from the log-sum-exp of each query; differentiated itself, it is a RuntimeError.
 
     Source: Dao et al., "FlashAttention" (2022), algorithms 1 and 4; Dao, "FlashAttention-2" (2023),
     section 3.1, for the outer loop over queries and the single log-sum-exp.
 
     Args:
-        q: $Q$, `(*B, T, d_k)`. Half precision is computed in float32 and rounded once.
+        q: $Q$, `(*B, T, d_k)`.
         k: $K$, `(*B, S, d_k)`.
         v: $V$, `(*B, S, d_v)`.
         causal: Whether to hide later keys. The last query sits at the last key; a query before the
             first key gets zeros.
         scale: The factor of the scores, by default $1 / \sqrt{d_k}$.
-        block_q: The number of queries in a tile; with `causal`, at most that of the keys is used.
-        block_k: The number of keys in a tile.
+        block_q: Queries in a tile. With `causal`, a tile has at most as many queries as keys.
+        block_k: Keys in a tile.
 
     Returns:
-        The context vectors $Z$, `(*B, T, d_v)`.
+        The context vectors $Z$, `(*B, T, d_v)`. Half precision is rounded once, at the end.
 
     Raises:
         TypeError: A tensor is not floating point, or the dtypes differ.
@@ -139,23 +138,25 @@ def streaming_attention(
     _check_inputs(q, k, v, None, scale, 0.0)
     _check_positive(block_q=block_q, block_k=block_k)
     wide = torch.promote_types(q.dtype, torch.float32)
-    scaled = q.to(wide) * (q.shape[-1] ** -0.5 if scale is None else scale)
-    z = _Tiled.apply(scaled, k.to(wide), v.to(wide), causal, block_q, block_k)  # type: ignore[no-untyped-call]
+    factor = q.shape[-1] ** -0.5 if scale is None else scale
+    options = factor, causal, block_q, block_k
+    z = _Tiled.apply(q.to(wide), k.to(wide), v.to(wide), *options)  # type: ignore[no-untyped-call]
     return _check.no_nan(z.to(q.dtype), q=q, k=k, v=v)
 
 
 class _Tiled(torch.autograd.Function):
     @staticmethod
     def forward(
-        ctx: Any, q: Tensor, k: Tensor, v: Tensor, causal: bool, block_q: int, block_k: int
+        ctx: Any, q: Tensor, k: Tensor, v: Tensor, scale: float | int, *blocks: Any
     ) -> Tensor:
         output = q.new_zeros(*q.shape[:-1], v.shape[-1])
         log_sum_exp = q.new_full((*q.shape[:-1], 1), -torch.inf)
         scratch, scratch_z = q.new_empty(0), q.new_empty(0)
-        for rows, blocks in _tiles(q, k, causal, block_q, block_k):
+        for rows, columns in _tiles(q, k, *blocks):
+            q_ = q[..., rows, :] * scale
             z_a, lse_a = output[..., rows, :], log_sum_exp[..., rows, :]
-            for keys, diagonal in blocks:
-                scores = _scores(q[..., rows, :], k[..., keys, :], diagonal, out=scratch)
+            for keys, diagonal in columns:
+                scores = _scores(q_, k[..., keys, :], diagonal, out=scratch)
                 top = scores.amax(-1, keepdim=True)
                 weights = torch.softmax(scores, -1, out=scores)
                 z_b = torch.matmul(weights, v[..., keys, :], out=scratch_z.resize_(0))
@@ -165,7 +166,7 @@ class _Tiled(torch.autograd.Function):
                 z_a.lerp_(z_b, torch.sigmoid(lse_b - lse_a))
                 torch.logaddexp(lse_a, lse_b, out=lse_a)
         ctx.save_for_backward(q, k, v, output, log_sum_exp)
-        ctx.options = causal, block_q, block_k
+        ctx.scale, ctx.blocks = scale, blocks
         return output
 
     @staticmethod
@@ -178,9 +179,9 @@ class _Tiled(torch.autograd.Function):
         # Equal to the sum, over all keys, of the weight times its gradient.
         mean = (grad * output).sum(-1, keepdim=True)
         scratch = q.new_empty(0)
-        for rows, blocks in _tiles(q, k, *ctx.options):
-            q_, grad_ = q[..., rows, :], grad[..., rows, :]
-            for keys, diagonal in blocks:
+        for rows, columns in _tiles(q, k, *ctx.blocks):
+            q_, grad_ = q[..., rows, :] * ctx.scale, grad[..., rows, :]
+            for keys, diagonal in columns:
                 k_, v_ = k[..., keys, :], v[..., keys, :]
                 scores = _scores(q_, k_, diagonal, out=scratch)
                 weights = scores.sub_(log_sum_exp[..., rows, :]).exp_()
@@ -188,7 +189,7 @@ class _Tiled(torch.autograd.Function):
                 d_scores = weights.mul_(grad_ @ v_.mT - mean[..., rows, :])
                 dk[..., keys, :] += d_scores.mT @ q_
                 dq[..., rows, :] += d_scores @ k_
-        return dq, dk, dv, None, None, None
+        return dq.mul_(ctx.scale), dk, dv, None, None, None, None
 
 
 def _tiles(
@@ -202,8 +203,8 @@ def _tiles(
     for start in range(max(T - S, 0) if causal else 0, T, block_q):
         stop = min(start + block_q, T)
         ends = range(stop + S - T if causal else S, 0, -block_k)
-        blocks = [(slice(max(end - block_k, 0), end), causal and end == ends[0]) for end in ends]
-        yield slice(start, stop), blocks
+        columns = [(slice(max(end - block_k, 0), end), causal and end == ends[0]) for end in ends]
+        yield slice(start, stop), columns
 
 
 def _scores(q: Tensor, k: Tensor, diagonal: bool, *, out: Tensor) -> Tensor:
