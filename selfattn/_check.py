@@ -1,7 +1,9 @@
 """Input checks, shared by the modules. Each message names the argument and quotes what it got."""
 
+import math
 from collections.abc import Callable
 
+import torch
 from torch import Tensor
 
 
@@ -55,6 +57,50 @@ def no_nan(result: Tensor, **inputs: Tensor) -> Tensor:
     if first(result.isnan()) is not None:
         finite(**inputs)
     return result
+
+
+def positive(**named: int) -> None:
+    """Refuse a number below 1."""
+    for name, number in named.items():
+        if number < 1:
+            raise ValueError(f"{name} must be positive, got {number}")
+
+
+def boolean_mask(mask: Tensor, shape: tuple[int, ...]) -> None:
+    """Refuse a mask that is not boolean or does not broadcast to the shape."""
+    if not isinstance(mask, Tensor):
+        raise TypeError(f"mask must be a torch.Tensor, got {type(mask).__name__}")
+    if mask.dtype != torch.bool:
+        got = f"{mask.dtype}; see convert_mask"
+        raise TypeError(f"mask must be boolean, True where a query may attend, got {got}")
+    try:
+        mask.expand(shape)
+    except RuntimeError:
+        got = f"shape {tuple(mask.shape)}"
+        raise ValueError(f"mask must broadcast to {tuple(shape)}, got {got}") from None
+
+
+def attention(
+    q: Tensor,
+    k: Tensor,
+    v: Tensor,
+    *,
+    mask: Tensor | None = None,
+    scale: float | int | None = None,
+    dropout: float | int = 0.0,
+) -> None:
+    """Refuse queries, keys and values that do not fit together, and options out of range."""
+    tensors(q=q, k=k, v=v)
+    sequences(q=q, k=k, v=v)
+    same("width", lambda tensor: tensor.shape[-1], q=q, k=k)
+    same("length", lambda tensor: tensor.shape[-2], k=k, v=v)
+    if mask is not None:
+        boolean_mask(mask, (*q.shape[:-1], k.shape[-2]))
+    # The kernel scales the -inf of its triangle, too: 0 would make it NaN, and -1 would show it.
+    if scale is not None and not 0 < scale < math.inf:
+        raise ValueError(f"scale must be positive and finite, got {scale}")
+    if not 0 <= dropout < 1:
+        raise ValueError(f"dropout must be at least 0 and less than 1, got {dropout}")
 
 
 def first(mask: Tensor) -> tuple[int, ...] | None:

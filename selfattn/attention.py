@@ -5,7 +5,7 @@ tokens; $*B$ is any number of batch axes, heads included. In a mask, True means:
 """
 
 import math
-from typing import Any, Literal
+from typing import Literal
 
 import torch
 from jaxtyping import Bool, Float, Int, Shaped
@@ -14,7 +14,6 @@ from torch.nn import functional as F  # noqa: N812
 
 from . import _check
 from .context import context
-from .positions import _check_positive
 from .scores import similarity
 from .weights import softmax
 
@@ -76,7 +75,7 @@ def attention(
                 [0.0000],
                 [2.9791]])
     """
-    _check_inputs(q, k, v, mask, scale, dropout)
+    _check.attention(q, k, v, mask=mask, scale=scale, dropout=dropout)
     scale = q.shape[-1] ** -0.5 if scale is None else scale
     # The kernel's own triangle starts at the first key, and it is not to be given a mask as well.
     own = causal and mask is None and q.shape[-2] == k.shape[-2] and not return_weights
@@ -94,7 +93,7 @@ def attention(
     return z if empty is None else z.masked_fill(empty, 0)
 
 
-def causal_mask(T: int, S: int | None = None) -> Bool[Tensor, "T S"]:  # noqa: N803
+def causal_mask(T: int, S: int | None = None) -> Bool[Tensor, "T S"]:
     r"""Let query $t$ attend to keys up to its own position, $t + S - T$; $S$ is by default $T$.
 
     So the last query sees every key. Where $T > S$, the first $T - S$ queries see none.
@@ -104,12 +103,12 @@ def causal_mask(T: int, S: int | None = None) -> Bool[Tensor, "T S"]:  # noqa: N
         tensor([[ True,  True,  True, False],
                 [ True,  True,  True,  True]])
     """
-    S = T if S is None else S  # noqa: N806
-    _check_positive(T=T, S=S)
+    S = T if S is None else S
+    _check.positive(T=T, S=S)
     return torch.ones(T, S, dtype=torch.bool).tril(S - T)
 
 
-def sliding_window_mask(T: int, S: int, window: int) -> Bool[Tensor, "T S"]:  # noqa: N803
+def sliding_window_mask(T: int, S: int, window: int) -> Bool[Tensor, "T S"]:
     r"""Let query $t$ attend to `window` keys up to its own position, $t + S - T$.
 
     Source: Beltagy, Peters, Cohan, "Longformer" (2020), section 3.1, here causal.
@@ -120,11 +119,11 @@ def sliding_window_mask(T: int, S: int, window: int) -> Bool[Tensor, "T S"]:  # 
                 [ True,  True, False],
                 [False,  True,  True]])
     """
-    _check_positive(window=window)
+    _check.positive(window=window)
     return causal_mask(T, S).triu(S - T - window + 1)
 
 
-def padding_mask(lengths: Int[Tensor, "*B"], S: int) -> Bool[Tensor, "*B 1 S"]:  # noqa: N803
+def padding_mask(lengths: Int[Tensor, "*B"], S: int) -> Bool[Tensor, "*B 1 S"]:
     r"""Let all queries of a sequence attend to its first keys, as many as `lengths` says.
 
     The other ones of the $S$ keys are padding. Heads need one more axis: `mask.unsqueeze(-3)`.
@@ -177,41 +176,11 @@ def convert_mask(
     return keep ^ (target == "drop")
 
 
-def check_mask(mask: Tensor, shape: tuple[int, ...]) -> None:
-    """Refuse a mask that is not boolean or does not broadcast to the shape."""
-    if not isinstance(mask, Tensor):
-        raise TypeError(f"mask must be a torch.Tensor, got {type(mask).__name__}")
-    if mask.dtype != torch.bool:
-        got = f"{mask.dtype}; see convert_mask"
-        raise TypeError(f"mask must be boolean, True where a query may attend, got {got}")
-    try:
-        mask.expand(shape)
-    except RuntimeError:
-        got = f"shape {tuple(mask.shape)}"
-        raise ValueError(f"mask must broadcast to {tuple(shape)}, got {got}") from None
-
-
-def _check_inputs(
-    q: Tensor, k: Tensor, v: Tensor, mask: Any, scale: float | int | None, dropout: float | int
-) -> None:
-    _check.tensors(q=q, k=k, v=v)
-    _check.sequences(q=q, k=k, v=v)
-    _check.same("width", lambda tensor: tensor.shape[-1], q=q, k=k)
-    _check.same("length", lambda tensor: tensor.shape[-2], k=k, v=v)
-    if mask is not None:
-        check_mask(mask, (*q.shape[:-1], k.shape[-2]))
-    # The kernel scales the -inf of its triangle, too: 0 would make it NaN, and -1 would show it.
-    if scale is not None and not 0 < scale < math.inf:
-        raise ValueError(f"scale must be positive and finite, got {scale}")
-    if not 0 <= dropout < 1:
-        raise ValueError(f"dropout must be at least 0 and less than 1, got {dropout}")
-
-
 def _limits(
     q: Tensor, k: Tensor, mask: Tensor | None, causal: bool
 ) -> tuple[Tensor | None, Tensor | None]:
     """Join mask and triangle, and fill the empty rows, which have no softmax: they come second."""
-    T, S = q.shape[-2], k.shape[-2]  # noqa: N806
+    T, S = q.shape[-2], k.shape[-2]
     # A single query is the last one, and sees every key.
     if causal and T > 1:
         triangle = causal_mask(T, S).to(q.device)

@@ -11,7 +11,7 @@ from jaxtyping import Bool, Float
 from torch import Tensor, nn
 
 from . import _check, positions
-from .attention import attention, check_mask
+from .attention import attention
 
 
 class SelfAttention(nn.Module):
@@ -272,7 +272,7 @@ class MultiHeadAttention(nn.Module):
         """Give a mask the axes of the heads, (*B, G, H / G, T, S)."""
         each = isinstance(mask, Tensor) and mask.ndim > x.ndim
         heads = (self.num_heads,) if each else ()
-        check_mask(mask, (*x.shape[:-2], *heads, x.shape[-2], keys))
+        _check.boolean_mask(mask, (*x.shape[:-2], *heads, x.shape[-2], keys))
         groups = self.num_kv_heads if each and mask.shape[-3] > 1 else 1
         lead = mask.shape[: -3 if each else -2]
         return mask.reshape(*lead, groups, -1, *mask.shape[-2:])

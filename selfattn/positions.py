@@ -12,7 +12,7 @@ from torch import Tensor
 from . import _check
 
 
-def sinusoidal(T: int, d: int) -> Float[Tensor, "T d"]:  # noqa: N803
+def sinusoidal(T: int, d: int) -> Float[Tensor, "T d"]:
     r"""Write each position as sines and cosines of geometrically spaced frequencies.
 
     $$p_{t,2j} = \sin(t \, \theta_j), \qquad p_{t,2j+1} = \cos(t \, \theta_j),
@@ -35,7 +35,7 @@ def sinusoidal(T: int, d: int) -> Float[Tensor, "T d"]:  # noqa: N803
                 [ 0.8415,  0.5403,  0.0100,  0.9999],
                 [ 0.9093, -0.4161,  0.0200,  0.9998]])
     """
-    _check_positive(T=T)
+    _check.positive(T=T)
     angles = _angles(torch.arange(T), d)
     return torch.stack((angles.sin(), angles.cos()), -1).flatten(-2).to(torch.get_default_dtype())
 
@@ -85,7 +85,7 @@ def rope(x: Float[Tensor, "*B T d"], positions: Int[Tensor, "*#B #T"]) -> Float[
     return turned.flatten(-2).to(x.dtype)
 
 
-def alibi_bias(num_heads: int, T: int, S: int) -> Float[Tensor, "num_heads T S"]:  # noqa: N803
+def alibi_bias(num_heads: int, T: int, S: int) -> Float[Tensor, "num_heads T S"]:
     r"""Penalize a score in proportion to the distance of the key from the query.
 
     $$b_{hti} = -m_h \, |t + S - T - i|, \qquad m_h = 2^{-8 (h + 1) / H}$$
@@ -109,7 +109,7 @@ def alibi_bias(num_heads: int, T: int, S: int) -> Float[Tensor, "num_heads T S"]
         tensor([[-0.0625,  0.0000, -0.0625],
                 [-0.1250, -0.0625,  0.0000]])
     """
-    _check_positive(num_heads=num_heads, T=T, S=S)
+    _check.positive(num_heads=num_heads, T=T, S=S)
     distance = (torch.arange(T)[:, None] + (S - T) - torch.arange(S)).abs()
     return torch.tensor(_slopes(num_heads))[:, None, None] * -distance
 
@@ -126,12 +126,6 @@ def _slopes(num_heads: int) -> list[float]:
     power = 2 ** int(math.log2(num_heads))
     slopes = [2.0 ** (-8 * (h + 1) / power) for h in range(power)]
     return slopes if power == num_heads else slopes + _slopes(2 * power)[::2][: num_heads - power]
-
-
-def _check_positive(**named: int) -> None:
-    for name, number in named.items():
-        if number < 1:
-            raise ValueError(f"{name} must be positive, got {number}")
 
 
 def _check_positions(positions: Tensor, shape: torch.Size) -> None:

@@ -15,8 +15,6 @@ from jaxtyping import Float
 from torch import Tensor
 
 from . import _check
-from .attention import _check_inputs
-from .positions import _check_positive
 
 
 @dataclass(frozen=True)
@@ -135,8 +133,8 @@ def streaming_attention(
                 [5.3210],
                 [2.9791]])
     """
-    _check_inputs(q, k, v, None, scale, 0.0)
-    _check_positive(block_q=block_q, block_k=block_k)
+    _check.attention(q, k, v, scale=scale)
+    _check.positive(block_q=block_q, block_k=block_k)
     wide = torch.promote_types(q.dtype, torch.float32)
     factor = q.shape[-1] ** -0.5 if scale is None else scale
     options = factor, causal, block_q, block_k
@@ -196,7 +194,7 @@ def _tiles(
     q: Tensor, k: Tensor, causal: bool, block_q: int, block_k: int
 ) -> Iterator[tuple[slice, list[tuple[slice, bool]]]]:
     """Give blocks of queries, each with its blocks of keys, and whether the diagonal cuts these."""
-    T, S = q.shape[-2], k.shape[-2]  # noqa: N806
+    T, S = q.shape[-2], k.shape[-2]
     # Cut from the diagonal backwards, only the first block of keys needs a mask. As it is at least
     # as wide as the block of queries is long, each of these sees a key in it.
     block_q = min(block_q, block_k) if causal else block_q

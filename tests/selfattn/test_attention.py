@@ -83,7 +83,7 @@ def test_the_weights_by_hand():
 @pytest.mark.parametrize("lengths", [(2, 5), (5, 5), (5, 3), (1, 5), (1, 1)])
 @pytest.mark.parametrize("batch", [(), (1,), (2,), (2, 3), (2, 1, 3)])
 def test_it_is_the_same_as_to_select_the_keys(draw, readable, causal, masked, lengths, batch):
-    T, S = lengths  # noqa: N806
+    T, S = lengths
     q, k, v = draw(*batch, T, 7), draw(*batch, S, 7), draw(*batch, S, 11)
     mask = draw(*batch, T, S) > 0 if masked else None
     got = attend(q, k, v, mask=mask, causal=causal, readable=readable)
@@ -193,7 +193,7 @@ def test_the_weights_of_an_empty_row_are_zeros(draw):
 @pytest.mark.parametrize("lengths", [(4, 4), (3, 4), (4, 3)])
 @pytest.mark.parametrize("masked", [False, True])
 def test_gradient(draw, readable, lengths, masked):
-    T, S = lengths  # noqa: N806
+    T, S = lengths
     tensors = [draw(2, n, d).requires_grad_() for n, d in ((T, 3), (S, 3), (S, 2))]
     mask = torch.arange(S) != torch.arange(T)[:, None] if masked else None
 
@@ -238,7 +238,7 @@ def test_keys_shared_by_heads_reach_the_kernel_without_a_copy(draw, kernel):
 def test_the_triangle_of_the_kernel_is_used_only_where_it_is_ours(
     draw, kernel, lengths, masked, own, given
 ):
-    T, S = lengths  # noqa: N806
+    T, S = lengths
     mask = torch.ones(T, S, dtype=torch.bool) if masked else None
     attention(draw(T, 7), draw(S, 7), draw(S, 7), mask=mask, causal=True)
     assert (kernel[0]["causal"], kernel[0]["mask"] is not None) == (own, given)
@@ -276,7 +276,7 @@ sizes = st.integers(1, 6)
 
 @STEADY
 @given(seed=seeds, T=sizes, S=sizes, causal=st.booleans())
-def test_a_row_of_weights_sums_to_one_or_is_zero(seed, T, S, causal):  # noqa: N803
+def test_a_row_of_weights_sums_to_one_or_is_zero(seed, T, S, causal):
     q, k, chance = random(seed, (2, T, 3), (2, S, 3), (2, T, S))
     mask = chance > 0.5
     _, weights = attention(q, k, k, mask=mask, causal=causal, return_weights=True)
@@ -288,7 +288,7 @@ def test_a_row_of_weights_sums_to_one_or_is_zero(seed, T, S, causal):  # noqa: N
 
 @STEADY
 @given(seed=seeds, T=sizes, S=sizes, data=st.data())
-def test_permuted_queries_and_keys(seed, T, S, data):  # noqa: N803
+def test_permuted_queries_and_keys(seed, T, S, data):
     q, k, v, chance = random(seed, (T, 3), (S, 3), (S, 2), (T, S))
     mask = chance > 0
     rows, columns = (data.draw(st.permutations(range(n))) for n in (T, S))
@@ -300,7 +300,7 @@ def test_permuted_queries_and_keys(seed, T, S, data):  # noqa: N803
 @pytest.mark.parametrize("readable", [False, True])
 @STEADY
 @given(seed=seeds, T=sizes, S=sizes, future=sizes)
-def test_a_later_key_changes_no_earlier_result(readable, seed, T, S, future):  # noqa: N803
+def test_a_later_key_changes_no_earlier_result(readable, seed, T, S, future):
     q, k, v, noise = random(seed, (T, 3), (S, 3), (S, 2), (S, 1))
     hidden = torch.arange(S)[:, None] >= future
     k_, v_ = k + noise * hidden, v - noise * hidden
@@ -319,7 +319,7 @@ def test_a_shift_of_all_keys_does_not_show(seed, shift):
 
 @pytest.mark.parametrize("T", [1, 3, 5])
 @pytest.mark.parametrize("S", [1, 3, 5])
-def test_masks_as_they_are_defined(T, S):  # noqa: N803
+def test_masks_as_they_are_defined(T, S):
     def table(rule):
         return [[rule(t + S - T, s) for s in range(S)] for t in range(T)]
 
@@ -474,7 +474,7 @@ def test_values_of_zero_are_nothing_to_complain_about(readable):
 
 
 @pytest.mark.parametrize("sizes", [(0, 3), (3, 0), (-1, 3)])
-@pytest.mark.parametrize("make", [causal_mask, lambda T, S: sliding_window_mask(T, S, 2)])  # noqa: N803
+@pytest.mark.parametrize("make", [causal_mask, lambda T, S: sliding_window_mask(T, S, 2)])
 def test_a_mask_without_rows_or_columns(refuses, make, sizes):
     name, number = ("T", sizes[0]) if sizes[0] < 1 else ("S", sizes[1])
     with refuses(ValueError, f"{name} must be positive, got {number}"):

@@ -24,7 +24,7 @@ def by_autograd(q, k, v, grad, **options):
     return torch.autograd.grad(plain(*leaves, **options), leaves, grad)
 
 
-def inputs(draw, *batch, T=5, S=7, dtype=torch.float64):  # noqa: N803
+def inputs(draw, *batch, T=5, S=7, dtype=torch.float64):
     shapes = (T, 3), (S, 3), (S, 11), (T, 11)
     return [draw(*batch, *shape, dtype=dtype) for shape in shapes]
 
@@ -37,7 +37,7 @@ def assert_same(got, expected):
 @BATCHES
 @LENGTHS
 @pytest.mark.parametrize("scale", [None, 2, 0.3])
-def test_equals_autograd(draw, batch, T, S, scale):  # noqa: N803
+def test_equals_autograd(draw, batch, T, S, scale):
     args = inputs(draw, *batch, T=T, S=S)
     got = attention_backward(*args, scale=scale)
     assert [tuple(d.shape) for d in got] == [(*batch, T, 3), (*batch, S, 3), (*batch, S, 11)]
@@ -46,7 +46,7 @@ def test_equals_autograd(draw, batch, T, S, scale):  # noqa: N803
 
 @BATCHES
 @LENGTHS
-def test_causal(draw, batch, T, S):  # noqa: N803
+def test_causal(draw, batch, T, S):
     args = inputs(draw, *batch, T=T, S=S)
     expected = by_autograd(*args, mask=causal_mask(T, S))
     assert_same(attention_backward(*args, causal=True), expected)

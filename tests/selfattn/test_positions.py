@@ -55,7 +55,7 @@ def test_a_shift_of_sinusoids_is_one_rotation(t, shift):
         (3, 0, "the width must be a positive even number, got 0"),
     ],
 )
-def test_bad_tables(refuses, unchecked, T, d, message):  # noqa: N803
+def test_bad_tables(refuses, unchecked, T, d, message):
     with refuses(ValueError, message):
         sinusoidal(T, d)
 
@@ -211,7 +211,7 @@ def test_every_head_has_a_slope_of_its_own(num_heads):
 
 
 @pytest.mark.parametrize(("T", "S"), [(3, 5), (5, 3), (4, 4), (1, 7)])
-def test_the_last_query_sits_at_the_last_key(T, S):  # noqa: N803
+def test_the_last_query_sits_at_the_last_key(T, S):
     expected = [[-abs(t + S - T - i) / 16 for i in range(S)] for t in range(T)]
     assert alibi_bias(2, T, S)[0].tolist() == expected
 

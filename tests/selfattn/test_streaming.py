@@ -19,12 +19,12 @@ LENGTHS = pytest.mark.parametrize(("T", "S"), [(1, 1), (11, 7), (7, 11), (1, 13)
 BLOCKS = pytest.mark.parametrize("blocks", [(3, 6), (2, 3), (4, 4), (5, 2), (1, 1), (64, 64)])
 
 
-def inputs(draw, *batch, T=5, S=7, dtype=torch.float64):  # noqa: N803
+def inputs(draw, *batch, T=5, S=7, dtype=torch.float64):
     return [draw(*batch, *shape, dtype=dtype) for shape in ((T, 3), (S, 3), (S, 5))]
 
 
 def plain(q, k, v, causal=False, scale=None):
-    T, S = q.shape[-2], k.shape[-2]  # noqa: N806
+    T, S = q.shape[-2], k.shape[-2]
     scores = q @ k.mT * (q.shape[-1] ** -0.5 if scale is None else scale)
     if causal:
         scores = scores + torch.full((T, S), -torch.inf, dtype=q.dtype).triu(S - T + 1)
@@ -142,7 +142,7 @@ def test_a_part_is_a_value(draw):
 @LENGTHS
 @CAUSAL
 @BLOCKS
-def test_equals_the_plain_form(draw, batch, T, S, causal, blocks):  # noqa: N803
+def test_equals_the_plain_form(draw, batch, T, S, causal, blocks):
     q, k, v = inputs(draw, *batch, T=T, S=S)
     got = streaming_attention(q, k, v, causal=causal, block_q=blocks[0], block_k=blocks[1])
     assert_close(got, plain(q, k, v, causal))
@@ -151,7 +151,7 @@ def test_equals_the_plain_form(draw, batch, T, S, causal, blocks):  # noqa: N803
 
 @CAUSAL
 @pytest.mark.parametrize("T", [300, 1025])
-def test_equals_the_kernel_with_the_default_blocks(draw, causal, T):  # noqa: N803
+def test_equals_the_kernel_with_the_default_blocks(draw, causal, T):
     q, k, v = inputs(draw, 2, T=T, S=T)
     expected = scaled_dot_product_attention(q, k, v, is_causal=causal)
     assert_close(streaming_attention(q, k, v, causal=causal), expected)
@@ -166,7 +166,7 @@ def test_scale(draw, scale):
 
 @CAUSAL
 @LENGTHS
-def test_gradients_equal_autograd(draw, causal, T, S):  # noqa: N803
+def test_gradients_equal_autograd(draw, causal, T, S):
     leaves = [tensor.requires_grad_() for tensor in inputs(draw, 2, T=T, S=S)]
     got = streaming_attention(*leaves, causal=causal, block_q=2, block_k=3)
     expected = attention(*leaves, causal=causal)
@@ -293,7 +293,7 @@ def test_no_matrix_of_scores_is_made(draw, causal):
 
 
 @pytest.mark.parametrize("T", [64, 512])
-def test_a_tile_is_as_large_as_its_blocks(draw, T):  # noqa: N803
+def test_a_tile_is_as_large_as_its_blocks(draw, T):
     tensors = inputs(draw, 2, T=T, S=T, dtype=torch.float32)
     tile = 2 * 48 * 64
     assert largest(streaming_attention, *tensors, block_q=48, block_k=64) == tile
