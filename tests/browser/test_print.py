@@ -39,4 +39,5 @@ def test_nothing_of_the_cheat_sheet_is_cut_off(visit: Visit) -> None:
     tab.emulate_media(media="print")
     # The width of A4 less its margins, in the pixels of CSS.
     tab.set_viewport_size({"width": round((210 - 16) / 25.4 * 96), "height": 1060})
+    tab.evaluate("document.fonts.ready.then(() => null)")
     assert tab.evaluate(CUT_OFF) == []
