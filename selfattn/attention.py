@@ -34,7 +34,7 @@ def attention(
     r"""Mix the values, for each query by the softmax of its scaled scores.
 
     $$Z = \operatorname{softmax}\Bigl(\frac{Q K^\top}{\sqrt{d_k}} + M\Bigr) V, \qquad
-    M_{ti} = \begin{cases} 0 & t \text{ may attend to } i \\ -\infty & \text{otherwise}
+    M_{ij} = \begin{cases} 0 & i \text{ may attend to } j \\ -\infty & \text{otherwise}
     \end{cases}$$
 
     A query that may attend to nothing gets zeros, and passes zeros back as gradients. The weights
@@ -94,7 +94,7 @@ def attention(
 
 
 def causal_mask(T: int, S: int | None = None) -> Bool[Tensor, "T S"]:
-    r"""Let query $t$ attend to keys up to its own position, $t + S - T$; $S$ is by default $T$.
+    r"""Let query $i$ attend to keys up to its own position, $i + S - T$; $S$ is by default $T$.
 
     So the last query sees every key. Where $T > S$, the first $T - S$ queries see none.
 
@@ -109,7 +109,7 @@ def causal_mask(T: int, S: int | None = None) -> Bool[Tensor, "T S"]:
 
 
 def sliding_window_mask(T: int, S: int, window: int) -> Bool[Tensor, "T S"]:
-    r"""Let query $t$ attend to `window` keys up to its own position, $t + S - T$.
+    r"""Let query $i$ attend to `window` keys up to its own position, $i + S - T$.
 
     Source: Beltagy, Peters, Cohan, "Longformer" (2020), section 3.1, here causal.
 

@@ -28,8 +28,8 @@ def attention_backward(
     $$\begin{aligned}
     \partial V &= A^\top \, \partial Z, &
     \partial A &= \partial Z \, V^\top, &
-    \partial \omega_{ti} &= \alpha_{ti} \Bigl(\partial \alpha_{ti}
-        - \sum_{j=0}^{S-1} \alpha_{tj} \, \partial \alpha_{tj}\Bigr), \\
+    \partial \omega_{ij} &= \alpha_{ij} \Bigl(\partial \alpha_{ij}
+        - \sum_{m=0}^{S-1} \alpha_{im} \, \partial \alpha_{im}\Bigr), \\
     \partial Q &= s \, \partial\Omega \, K, &
     \partial K &= s \, \partial\Omega^\top Q. &
     \end{aligned}$$

@@ -99,7 +99,7 @@ class Trace:
     contributions. The second sum is the context vector.
 
     Attributes:
-        position: $t$, the index of the query.
+        position: $i$, the index of the query.
         query: $q_i$, `(d,)`.
         scores: $\omega_{ij}$, `(S,)`.
         weights: $\alpha_{ij}$, `(S,)`.
@@ -142,7 +142,7 @@ def trace(
         queries: $Q$, `(T, d)`.
         keys: $K$, `(S, d)`.
         values: $V$, `(S, d_v)`, one for each key.
-        query: $t$, the index of the query to follow, from 0 to $T - 1$.
+        query: $i$, the index of the query to follow, from 0 to $T - 1$.
 
     Returns:
         The record of the query, which prints as a table.

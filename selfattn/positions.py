@@ -15,10 +15,10 @@ from . import _check
 def sinusoidal(T: int, d: int) -> Float[Tensor, "T d"]:
     r"""Write each position as sines and cosines of geometrically spaced frequencies.
 
-    $$p_{t,2j} = \sin(t \, \theta_j), \qquad p_{t,2j+1} = \cos(t \, \theta_j),
-    \qquad \theta_j = 10000^{-2j/d}$$
+    $$p_{i,2c} = \sin(i \, \theta_c), \qquad p_{i,2c+1} = \cos(i \, \theta_c),
+    \qquad \theta_c = 10000^{-2c/d}$$
 
-    A row $n$ places on is the same row with each of its pairs turned by the angle $n \theta_j$: the
+    A row $n$ places on is the same row with each of its pairs turned by the angle $n \theta_c$: the
     shift is a rotation, and the same one from every position.
 
     Source: Vaswani et al., "Attention Is All You Need" (2017), section 3.5.
@@ -43,15 +43,15 @@ def sinusoidal(T: int, d: int) -> Float[Tensor, "T d"]:
 def rope(x: Float[Tensor, "*B T d"], positions: Int[Tensor, "*#B #T"]) -> Float[Tensor, "*B T d"]:
     r"""Turn each pair of neighboring coordinates by an angle proportional to the position.
 
-    $$\begin{pmatrix} y_{t,2j} \\ y_{t,2j+1} \end{pmatrix} =
-    \begin{pmatrix} \cos n_t \theta_j & -\sin n_t \theta_j \\
-    \sin n_t \theta_j & \cos n_t \theta_j \end{pmatrix}
-    \begin{pmatrix} x_{t,2j} \\ x_{t,2j+1} \end{pmatrix},
-    \qquad \theta_j = 10000^{-2j/d}$$
+    $$\begin{pmatrix} y_{i,2c} \\ y_{i,2c+1} \end{pmatrix} =
+    \begin{pmatrix} \cos n_i \theta_c & -\sin n_i \theta_c \\
+    \sin n_i \theta_c & \cos n_i \theta_c \end{pmatrix}
+    \begin{pmatrix} x_{i,2c} \\ x_{i,2c+1} \end{pmatrix},
+    \qquad \theta_c = 10000^{-2c/d}$$
 
-    Here $n_t$ is the position of row $t$. Norms are kept, and the dot product of a turned query and
+    Here $n_i$ is the position of row $i$. Norms are kept, and the dot product of a turned query and
     a turned key depends on their positions only through the difference of these. The pairs are
-    $(0, 1), (2, 3), \dots$ as in the paper; code that pairs $(j, j + d/2)$ computes the same for
+    $(0, 1), (2, 3), \dots$ as in the paper; code that pairs $(c, c + d/2)$ computes the same for
     permuted coordinates, but its trained weights do not fit without that permutation.
 
     Source: Su et al., "RoFormer: Enhanced Transformer with Rotary Position Embedding" (2021),
@@ -59,7 +59,7 @@ def rope(x: Float[Tensor, "*B T d"], positions: Int[Tensor, "*#B #T"]) -> Float[
 
     Args:
         x: Queries or keys, `(*B, T, d)` with even width.
-        positions: Integers $n_t$, `(T,)` or any shape that broadcasts to `(*B, T)`.
+        positions: Integers $n_i$, `(T,)` or any shape that broadcasts to `(*B, T)`.
 
     Returns:
         The turned rows, `(*B, T, d)`, in the dtype of `x`; half precision is rounded once.
@@ -88,7 +88,7 @@ def rope(x: Float[Tensor, "*B T d"], positions: Int[Tensor, "*#B #T"]) -> Float[
 def alibi_bias(num_heads: int, T: int, S: int) -> Float[Tensor, "num_heads T S"]:
     r"""Penalize a score in proportion to the distance of the key from the query.
 
-    $$b_{hti} = -m_h \, |t + S - T - i|, \qquad m_h = 2^{-8 (h + 1) / H}$$
+    $$b_{hij} = -m_h \, |i + S - T - j|, \qquad m_h = 2^{-8 (h + 1) / H}$$
 
     The last query sits at the last key, as in causal attention. Where $H$ is not a power of two,
     the slopes are those of the next smaller power, followed by every other one of the next larger.

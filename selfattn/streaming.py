@@ -21,8 +21,8 @@ from . import _check
 class Partial:
     r"""The attention of some queries to a part $P$ of the keys, to be merged with other parts.
 
-    $$z_P = \frac{\sum_{i \in P} e^{\omega_i} v_i}{\sum_{i \in P} e^{\omega_i}}, \qquad
-    \ell_P = \log \sum_{i \in P} e^{\omega_i}$$
+    $$z_P = \frac{\sum_{j \in P} e^{\omega_j} v_j}{\sum_{j \in P} e^{\omega_j}}, \qquad
+    \ell_P = \log \sum_{j \in P} e^{\omega_j}$$
 
     An empty part has $z = 0$ and $\ell = -\infty$; it changes nothing that it is merged with.
 
