@@ -58,7 +58,8 @@ def attention_backward(
     Examples:
         >>> import torch
         >>> q, k = torch.tensor([[0.0]]), torch.tensor([[1.0], [-1.0]])
-        >>> dq, dk, dv = attention_backward(q, k, torch.tensor([[8.0], [4.0]]), torch.ones(1, 1))
+        >>> v = torch.tensor([[8.0], [4.0]])
+        >>> dq, dk, dv = attention_backward(q, k, v, torch.ones(1, 1))
         >>> dq, dv
         (tensor([[2.]]), tensor([[0.5000],
                 [0.5000]]))

@@ -82,7 +82,8 @@ class KVCache:
     Examples:
         >>> import torch
         >>> cache = KVCache(1, num_kv_heads=2, capacity=8, head_dim=4)
-        >>> keys, values = cache.append(torch.ones(1, 2, 3, 4), torch.ones(1, 2, 3, 4))
+        >>> new = torch.ones(1, 2, 3, 4)
+        >>> keys, values = cache.append(new, new)
         >>> keys.shape, cache.length
         (torch.Size([1, 2, 3, 4]), 3)
     """

@@ -47,7 +47,8 @@ class Partial:
 
         Examples:
             >>> import torch
-            >>> Partial.of(torch.zeros(1, 2), torch.ones(4, 2), torch.tensor([[8.0]] * 4))
+            >>> v = torch.tensor([[8.0]] * 4)
+            >>> Partial.of(torch.zeros(1, 2), torch.ones(4, 2), v)
             Partial(output=tensor([[8.]]), log_sum_exp=tensor([1.3863]))
         """
         _check.tensors(q=q, k=k, v=v)
@@ -128,7 +129,8 @@ def streaming_attention(
     Examples:
         >>> import torch
         >>> q = k = torch.tensor([[1.0, 0.0], [0.0, 1.0], [1.0, 1.0]])
-        >>> streaming_attention(q, k, torch.tensor([[8.0], [4.0], [0.0]]), causal=True, block_k=2)
+        >>> v = torch.tensor([[8.0], [4.0], [0.0]])
+        >>> streaming_attention(q, k, v, causal=True, block_k=2)
         tensor([[8.0000],
                 [5.3210],
                 [2.9791]])
