@@ -28,6 +28,7 @@ from literate.report import Failure
 from literate.transcript import block_html, inline_html, line_html, problems_html
 
 _DIRECTIVE = re.compile(r"^[ >]*(?:#{1,6} *)?::: ?([\w.]+)", re.MULTILINE)
+_FENCE = re.compile(r"[>\s]*(`{3,}|~{3,})")
 _NOT_SHOWN = "the block is run but not shown: Markdown does not take its fence for one here"
 
 
@@ -54,11 +55,14 @@ class Page:
     def lines(self, lines: list[str], store: Any) -> list[str]:
         """Number the live fences for the formatter, and set the live numbers."""
         lines = list(lines)
+        # Without a number, the formatter marks a fence as not run.
+        infos = {problem.line: 'pycon exec="1"' for problem in self.report.document.problems}
         for number, block in enumerate(self.fences):
-            index = block.line - self.first_line
-            fence = re.match(r"[>\s]*(`{3,}|~{3,})", lines[index])
-            assert fence
-            lines[index] = f'{fence[0]}pycon exec="1" block="{number}"'
+            infos[block.line] = f'pycon exec="1" block="{number}"'
+        for line_number, info in infos.items():
+            index = line_number - self.first_line
+            if fence := _FENCE.match(lines[index]):
+                lines[index] = fence[0] + info
         inline = [result for result in self.report.results if result.block.inline]
         for result in reversed(inline):
             index, place = result.example.line - self.first_line, result.example.place

@@ -289,6 +289,10 @@ BAD = {
         f"text\n\n<pre>\n{EXEC}\n>>> 1\n1\n```\n</pre>\n\n    {EXEC}\n    >>> 1\n    1\n    ```\n",
         r"10: the block is run but not shown",
     ),
+    "mistyped": (
+        "```pycon exce='1'\n>>> 1\n1\n```\n",
+        r"1: unknown option 'exce' of a live block",
+    ),
     "front": (f"---\n{EXEC}\n>>> 1\n1\n```\n---\n", r"1: a live block is not run:\n>>> 1\n1\n"),
     "docstring": ('a\n\n=== "Tab"\n\n    ::: toy.bad.f\n', None),
     "broken": ("::: toy.broken\n", None),
@@ -359,7 +363,7 @@ def test_live_fence_in_a_docstring_is_refused(bad: Bad) -> None:
 
 
 def test_block_that_is_not_run_is_marked(bad: Bad) -> None:
-    for name in ("front", "option"):
+    for name in ("front", "option", "mistyped"):
         assert '<div class="literate literate-failed"><pre>' in bad[0].read(f"site/{name}.html")
 
 
