@@ -14,6 +14,7 @@ from dataclasses import dataclass
 
 _PROMPT = re.compile(r"(?P<indent>\s*)>>>(?P<rest>.*)")
 _DIRECTIVE = re.compile(r"#\s*doctest:\s*(?P<names>[^\n'\"]*)$", re.MULTILINE)
+_DIRECTIVE_COMMENT = re.compile(r"\s*#\s*doctest:[^\n]*")
 DIRECTIVES = frozenset({"ELLIPSIS", "NUMBER"})
 """The directives that an example may carry, as in `# doctest: +ELLIPSIS`."""
 
@@ -212,6 +213,16 @@ class _Reader:
                     known = ", ".join(f"+{name}" for name in sorted(DIRECTIVES))
                     self._problem(self.line, f"unknown directive {word!r}; known are {known}")
         return frozenset(names)
+
+
+def without_directives(text: str) -> str:
+    """Code as a reader is to see it: directives speak to the checker.
+
+    Examples:
+        >>> without_directives("x / 3  # doctest: +NUMBER")
+        'x / 3'
+    """
+    return _DIRECTIVE_COMMENT.sub("", text)
 
 
 def read_prompts(

@@ -35,6 +35,7 @@ class Fence:
     start: int
     stop: int
     prefix: str
+    marker: str
     info: str
     closed: bool
 
@@ -173,15 +174,15 @@ def fence_at(lines: list[str], start: int) -> Fence | None:
     opening = _OPENING.fullmatch(lines[start])
     if not opening:
         return None
-    prefix, info = opening["prefix"], opening["info"]
+    prefix, marker, info = opening["prefix"], opening["fence"], opening["info"]
     for index in range(start + 1, len(lines)):
         line = lines[index]
         if line.startswith(prefix):
-            if line[len(prefix) :].rstrip() == opening["fence"]:
-                return Fence(start, index, prefix, info, closed=True)
+            if line[len(prefix) :].rstrip() == marker:
+                return Fence(start, index, prefix, marker, info, closed=True)
         elif line.strip() and line.rstrip() != prefix.rstrip():
-            return Fence(start, index - 1, prefix, info, closed=False)
-    return Fence(start, len(lines) - 1, prefix, info, closed=False)
+            return Fence(start, index - 1, prefix, marker, info, closed=False)
+    return Fence(start, len(lines) - 1, prefix, marker, info, closed=False)
 
 
 def _options(info: str) -> tuple[dict[str, str], str]:

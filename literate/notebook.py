@@ -16,7 +16,7 @@ from typing import Any, NamedTuple
 from urllib.parse import quote
 
 from literate.checker import STACK, expects_traceback
-from literate.examples import Block, Columns, Document
+from literate.examples import Block, Columns, Document, without_directives
 from literate.fences import FRONT_MATTER, Fence, fence_at, normalize
 from literate.plain import Link, plain
 from literate.report import Report, Result
@@ -29,7 +29,6 @@ _BOX = re.compile(
     r"""|(?:!!!|\?\?\?\+?)\s+(?P<kind>\w+)[\w -]*(?:"(?P<title>.*)")?)\s*"""
 )
 _HEADING = re.compile(r"^#\s+(.*?)\s*(?:\{[^}]*\})?\s*$", re.MULTILINE)
-_DIRECTIVE = re.compile(r"[ ]*#\s*doctest:[^\n]*")
 
 
 def notebook(
@@ -257,7 +256,7 @@ def _code_cells(block: Block, results: Sequence[Result]) -> Iterator[Cell]:
     tags = {"hide-input": block.hide, "measured": block.measured}
     for group in _groups(results):
         example, outcome = group[-1].example, group[-1].outcome
-        source = "".join(_DIRECTIVE.sub("", result.example.source) for result in group)
+        source = "".join(without_directives(result.example.source) for result in group)
         # By the line of the example with the output, a cell is found again in its page.
         cell = _code(f"line-{example.line}", source.rstrip("\n"))
         cell["outputs"] = list(_outputs(outcome)) if outcome else []

@@ -23,12 +23,11 @@ from markupsafe import Markup, escape
 from literate.build import Build, build_of, warn
 from literate.config import Config
 from literate.examples import Columns, Document
-from literate.fences import normalize, parse_page
+from literate.fences import fence_at, normalize, parse_page
 from literate.report import Failure
 from literate.transcript import block_html, inline_html, line_html, problems_html
 
 _DIRECTIVE = re.compile(r"^[ >]*(?:#{1,6} *)?::: ?([\w.]+)", re.MULTILINE)
-_FENCE = re.compile(r"[>\s]*(`{3,}|~{3,})")
 _NOT_SHOWN = "the block is run but not shown: Markdown does not take its fence for one here"
 
 
@@ -61,8 +60,8 @@ class Page:
             infos[block.line] = f'pycon exec="1" block="{number}"'
         for line_number, info in infos.items():
             index = line_number - self.first_line
-            if fence := _FENCE.match(lines[index]):
-                lines[index] = fence[0] + info
+            if fence := fence_at(lines, index):
+                lines[index] = fence.prefix + fence.marker + info
         inline = [result for result in self.report.results if result.block.inline]
         for result in reversed(inline):
             index, place = result.example.line - self.first_line, result.example.place

@@ -10,11 +10,10 @@ from pygments import highlight
 from pygments.formatters import HtmlFormatter
 from pygments.lexers import PythonConsoleLexer
 
-from literate.examples import Block, Example
+from literate.examples import Block, Example, without_directives
 from literate.report import Failure, Report, Result
 from literate.runner import Figure
 
-_DIRECTIVE = re.compile(r"\s*#\s*doctest:[^\n]*")
 _ID = re.compile(r"""(?<![\w-])(id=["']|(?:xlink:)?href=["']#|url\(["']?#)""")
 _REFERENCES = re.compile(r"""(?<=\baria-)(labelledby=|describedby=)(["'])(.*?)\2""")
 
@@ -93,8 +92,8 @@ def _scoped(svg: str, prefix: str) -> str:
 
 
 def _code(pairs: Sequence[tuple[Example, str]], title: str) -> str:
-    source = "".join(_DIRECTIVE.sub("", example.source) for example, _ in pairs)
-    spans = "".join(_highlighted(_DIRECTIVE.sub("", e.shown) + "\n" + text) for e, text in pairs)
+    source = "".join(without_directives(example.source) for example, _ in pairs)
+    spans = "".join(_highlighted(without_directives(e.shown) + "\n" + text) for e, text in pairs)
     caption = f'<span class="filename">{escape(title)}</span>' if title else ""
     return (
         f'<div class="highlight" data-copy="{escape(source)}">{caption}'
