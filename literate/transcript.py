@@ -155,7 +155,7 @@ def line_html(reports: Sequence[Report], versions: Sequence[str]) -> str:
         text = f"{_counted(count)} ran on this page in {seconds:.2f} s{machine}: "
         text += f"{failed} failed" if failed else "every output is the recorded one"
         text += f"; {_counted(skipped)} skipped." if skipped else "."
-    return f'<p class="literate-line">{escape(text)}</p>'
+    return f'<p class="literate-line" data-search-exclude>{escape(text)}</p>'
 
 
 def _counted(number: int) -> str:

@@ -72,12 +72,12 @@ def site(chromium: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[S
         server.shutdown()
 
 
-def build(folder: Path, origin: str) -> None:
+def build(folder: Path, origin: str, *, root: Path = ROOT, **variables: str) -> None:
     """Build the site strictly, for an address."""
     done = subprocess.run(
         [sys.executable, "-m", "mkdocs", "build", "--strict", "--site-dir", str(folder)],
-        cwd=ROOT,
-        env={**os.environ, "SITE_URL": f"{origin}/", "NO_MKDOCS_2_WARNING": "1"},
+        cwd=root,
+        env={**os.environ, "SITE_URL": f"{origin}/", "NO_MKDOCS_2_WARNING": "1", **variables},
         capture_output=True,
         text=True,
     )

@@ -199,7 +199,7 @@ def test_live_numbers_stand_in_headings_tables_and_links(site: Site) -> None:
 
 
 def test_line_at_the_end_counts_examples(site: Site) -> None:
-    line = r'<p class="literate-line">(.*?)</p></body>'
+    line = r'<p class="literate-line" data-search-exclude>(.*?)</p></body>'
     match = re.search(line, site("index"))
     assert match
     assert re.fullmatch(
