@@ -69,7 +69,7 @@ class _Terms(Treeprocessor):
         page = page_file(self.md)
         if page is None:
             return
-        file = _above(page, self.glossary)
+        file = above(page, self.glossary)
         if file is None or file == page:
             return
         link = Path(os.path.relpath(file, page.parent)).as_posix()
@@ -78,7 +78,8 @@ class _Terms(Treeprocessor):
             _Marker(entries, link).mark(root)
 
 
-def _above(page: Path, name: str) -> Path | None:
+def above(page: Path, name: str) -> Path | None:
+    """Return the file of that name in the nearest folder at or above a page's."""
     return next((folder / name for folder in page.parents if (folder / name).is_file()), None)
 
 
