@@ -32,8 +32,8 @@ _ENTRY = re.compile(
     re.MULTILINE,
 )
 _MARKUP = re.compile(r"\]\([^)]*\)|[\[\]`*$]|\{[:#][^}]*\}")
-# Not code and formulas, whose text is atomic or set aside.
-_CLOSED = {"a", "abbr", "h1", "h2", "h3", "h4", "h5", "h6", "dt"}
+# Titles of papers stand in italics. Code and formulas are not here: their text is set aside.
+_CLOSED = {"a", "abbr", "em", "h1", "h2", "h3", "h4", "h5", "h6", "dt"}
 
 
 @dataclass(frozen=True)
@@ -120,11 +120,12 @@ class _Marker:
         place = 0
         while self.entries and (use := self._pattern().search(text, place)):
             place = use.end()
-            yield use, self.entries.pop(" ".join(use["term"].lower().split()))
+            term = " ".join(use["term"].lower().split())
+            yield use, self.entries.pop(term if term in self.entries else f"{term[:-3]}y")
 
     def _pattern(self) -> re.Pattern[str]:
         longest_first = sorted(self.entries, key=len, reverse=True)
-        names = "|".join(re.escape(name).replace(r"\ ", r"\s+") for name in longest_first)
+        names = "|".join(map(_forms, longest_first))
         return re.compile(rf"(?<![\w-])(?P<term>{names})(?:e?s)?(?![\w-])", re.IGNORECASE)
 
     def _link(self, entry: Entry, text: str, tail: str) -> ElementTree.Element:
@@ -133,6 +134,12 @@ class _Marker:
         link = ElementTree.Element("a", attributes)
         link.text, link.tail = text, tail
         return link
+
+
+def _forms(name: str) -> str:
+    """A pattern for a term, over two lines too, and for the plural of one that ends in y."""
+    pattern = re.escape(name).replace(r"\ ", r"\s+")
+    return f"{pattern[:-1]}(?:y|ies)" if pattern.endswith("y") else pattern
 
 
 class GlossaryExtension(Extension):

@@ -33,16 +33,16 @@ class _Pairs(Treeprocessor):
     def _pair(self, parent: Element, formula: Element) -> None:
         """Move the formula and what belongs to it into a box that takes its place."""
         place = list(parent).index(formula)
-        follow = list(parent)[place + 1 : place + 3]
+        follow = list(parent)[place + 1 : place + 4]
         words = follow[:1] if follow and self._is_short(follow[0]) else []
-        code = follow[len(words) :][:1]
+        code, rest = follow[len(words) :][:1], follow[len(words) + 1 :][:1]
         if not code or not self._is_live(code[0]):
             return
-        side = Element("div", {"class": "pair-formula"})
+        caption = [each for each in rest if "caption" in each.get("class", "").split()]
+        side, pair = Element("div", {"class": "pair-formula"}), Element("div", {"class": "pair"})
         side.extend([formula, *words])
-        pair = Element("div", {"class": "pair"})
-        pair.extend([side, code[0]])
-        parent[place : place + 1 + len(words) + 1] = [pair]
+        pair.extend([side, *code, *caption])
+        parent[place : place + len(words) + len(caption) + 2] = [pair]
 
     def _is_short(self, element: Element) -> bool:
         if element.tag != "p":

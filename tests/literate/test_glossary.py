@@ -25,6 +25,9 @@ Score {: #score .x }
 Dot product {: #dot }
 :   A sum. The softmax of a score is not explained here.
 
+Query {: #query }
+:   A question.
+
 No anchor
 :   Is no entry.
 """
@@ -35,12 +38,13 @@ def test_entries() -> None:
         Entry("Softmax", "softmax", "Turns scores into weights, x and y: a second line."),
         Entry("Score", "score", "How well they match."),
         Entry("Dot product", "dot", "A sum. The softmax of a score is not explained here."),
+        Entry("Query", "query", "A question."),
     ]
 
 
 PAGE = """# The softmax {#top}
 
-A [score](other.md), `score`, a subscore and score-board. Then *two Scores* and a score.
+A [score](other.md), `score`, a subscore and score-board. Then *two scores*, Scores and a score.
 
 - A dot
   product is one, a dot product too.
@@ -56,7 +60,9 @@ def pages(new_project: Callable[..., Project]) -> dict[str, str]:
     project = new_project()
     project.write("docs/notation.md", GLOSSARY)
     project.write("docs/index.md", PAGE)
-    project.write("docs/sub/page.md", "Scores.\n\n| softmax |\n|---|\n| dot products |\n")
+    project.write(
+        "docs/sub/page.md", "Scores of queries.\n\n| softmax |\n|---|\n| dot products |\n"
+    )
     project.write("docs/other.md", "Nothing to explain.\n")
     status, output = project.build("--strict")
     assert status == 0, output
@@ -74,7 +80,7 @@ DOT = "A sum. The softmax of a score is not explained here."
 
 def test_first_use_of_a_term_is_linked(pages: dict[str, str]) -> None:
     found = pages["index"]
-    assert f"<em>two {term('notation.html#score', 'How well they match.', 'Scores')}</em>" in found
+    assert f"</em>, {term('notation.html#score', 'How well they match.', 'Scores')} and a" in found
     assert f"thing</b> {term('notation.html#softmax', SOFTMAX, 'softmax')} and softmaxes." in found
     assert found.count('class="term"') == 3
 
@@ -96,6 +102,15 @@ def test_links_lead_out_of_subfolders(pages: dict[str, str]) -> None:
     assert term("../notation.html#score", "How well they match.", "Scores") in found
     assert term("../notation.html#dot", DOT, "dot products") in found
     assert term("../notation.html#softmax", SOFTMAX, "softmax") in found
+
+
+def test_plural_of_a_term_is_linked(pages: dict[str, str]) -> None:
+    found = pages["sub/page"]
+    assert term("../notation.html#query", "A question.", "queries") in found
+
+
+def test_titles_in_italics_are_left_alone(pages: dict[str, str]) -> None:
+    assert "<em>two scores</em>" in pages["index"]
 
 
 def test_glossary_does_not_explain_itself(pages: dict[str, str]) -> None:
