@@ -6,13 +6,14 @@ package `ziamath`, so that no copy of it lies in the repository.
 
 from __future__ import annotations
 
-import html
 import io
 import re
 import unicodedata
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from copy import copy
+from dataclasses import dataclass
 from functools import lru_cache
+from html.parser import HTMLParser
 from importlib.util import find_spec
 from pathlib import Path
 from shutil import copyfile
@@ -21,20 +22,21 @@ from typing import Any
 from fontTools.subset import Options, Subsetter
 from fontTools.ttLib import TTFont
 from fontTools.ttLib.tables._g_l_y_f import Glyph, GlyphCoordinates
+from fontTools.ttLib.tables.otTables import AlternateSubst
 from fontTools.ttLib.tables.ttProgram import Program
 
 __all__ = ["characters", "subset", "write"]
 
 NAME = "stix-two-math"
 MATH = re.compile(r"<math\b.*?</math>", re.DOTALL)
-TAG = re.compile(r"<[^>]*>")
-# A browser draws a one-letter `<mi>` in math italic (MathML Core, "text-transform: math-auto").
-VARIABLE = re.compile(r"<mi>([^<])</mi>")
 # What no text of a formula holds: the sign of a root, and the space by which a browser measures.
 DRAWN = "\u221a "
 # Letterforms for scripts: sturdier, and the prime of the right size. The other features are
 # alternative alphabets and the like.
 FEATURES = ["ssty"]
+# The elements whose second and third child the style sheet (math.css) draws in script letterforms;
+# in a line of text, it does so with both parts of a fraction too.
+SCRIPTED = frozenset(("msub", "msup", "msubsup", "munder", "mover", "munderover"))
 # The width that no radical sign exceeds, and how much ours rise above the tallest of the font, in
 # thousandths of an em.
 RADICAL_WIDTH, RADICAL_RISES = 900, range(500, 3001, 500)
@@ -43,37 +45,83 @@ RADICAL_WIDTH, RADICAL_RISES = 900, range(500, 3001, 500)
 Move = Callable[[int, int], tuple[int, int]]
 
 
-def characters(pages: Iterable[str]) -> frozenset[str]:
-    """Return every character that the formulas of the built pages need.
+def characters(pages: Iterable[str]) -> dict[str, int]:
+    """Return each character that the formulas of the built pages need, with its depth in scripts.
+
+    The line itself has depth 0, an index or an exponent 1, one within another 2.
 
     Examples:
-        >>> sorted(characters(["<p>No formula.</p>", "<math><msqrt><mi>x</mi></msqrt></math>"]))
-        [' ', 'x', '√', '𝑥']
+        >>> characters(["<p>No formula.</p>", "<math><msqrt><mi>x</mi></msqrt></math>"])
+        {'√': 0, ' ': 0, '𝑥': 0}
+        >>> characters(["<math><msup><mn>2</mn><mi>i</mi></msup></math>"])
+        {'√': 0, ' ': 0, '2': 0, '𝑖': 1}
     """
-    found = set(DRAWN)
+    reader = _Reader()
     for page in pages:
         for formula in MATH.findall(page):
-            found.update(html.unescape(TAG.sub("", formula)))
-            found.update(italic(letter) for letter in VARIABLE.findall(html.unescape(formula)))
-    return frozenset(found)
+            reader.feed(formula)
+    return reader.depths
+
+
+@dataclass
+class _Open:
+    """An element whose end has not come: its text's depth, and how many children it has so far."""
+
+    tag: str = ""
+    depth: int = 0
+    variable: bool = False
+    children: int = 0
+
+
+class _Reader(HTMLParser):
+    """Notes the characters of formulas."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.depths = dict.fromkeys(DRAWN, 0)
+        self.display = False
+        self.open = [_Open()]
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        if tag == "math":
+            self.display, self.open = ("display", "block") in attrs, [_Open()]
+        parent = self.open[-1]
+        fraction = parent.tag == "mfrac" and not self.display
+        smaller = fraction or (parent.tag in SCRIPTED and parent.children > 0)
+        parent.children += 1
+        self.open.append(_Open(tag, parent.depth + smaller, tag == "mi" and not attrs))
+
+    def handle_endtag(self, tag: str) -> None:
+        if len(self.open) > 1:
+            self.open.pop()
+
+    def handle_data(self, data: str) -> None:
+        within = self.open[-1]
+        # Words keep their form in scripts, and a browser draws a variable's letter in math italic
+        # (MathML Core, "math-auto").
+        depth = 0 if within.tag == "mtext" else within.depth
+        for character in italic(data) if within.variable else data:
+            self.depths[character] = max(depth, self.depths.get(character, 0))
 
 
 @lru_cache
 def _italics() -> dict[str, str]:
     """Return the map from a letter to its math italic form, as Unicode records it."""
     block = [*map(chr, range(0x1D434, 0x1D468)), *map(chr, range(0x1D6E2, 0x1D71C))]
-    table = {unicodedata.normalize("NFKC", form): form for form in block}
+    # One step of each decomposition: all of them would lead from the curly theta to the plain one.
+    found = {form: unicodedata.decomposition(form).split() for form in block}
+    table = {chr(int(code[-1], 16)): form for form, code in found.items() if code}
     # The Planck constant was encoded before the block and left a hole in it; two letters have no
     # other italic, the dotless ones.
     return table | {"h": "\u210e", "\u0131": "\U0001d6a4", "\u0237": "\U0001d6a5"}
 
 
 def italic(letter: str) -> str:
-    """Return the math italic form of a letter, or the letter itself where there is none.
+    """Return the math italic form of a letter, or the text itself where there is none.
 
     Examples:
-        >>> italic("x"), italic("h"), italic("7")
-        ('𝑥', 'ℎ', '7')
+        >>> italic("x"), italic("h"), italic("θ"), italic("7")
+        ('𝑥', 'ℎ', '𝜃', '7')
     """
     return _italics().get(letter, letter)
 
@@ -83,14 +131,16 @@ def subset(html_texts: Iterable[str]) -> bytes:
 
     The same characters give the same bytes.
     """
-    return _subset(characters(html_texts))
+    return _subset(frozenset(characters(html_texts).items()))
 
 
 @lru_cache(maxsize=4)
-def _subset(wanted: frozenset[str]) -> bytes:
+def _subset(wanted: frozenset[tuple[str, int]]) -> bytes:
     font = TTFont(_source(), recalcTimestamp=False)
+    depths = {ord(character): depth for character, depth in wanted}
+    _drop_scripts(font, depths)
     subsetter = Subsetter(_options())
-    subsetter.populate(unicodes=map(ord, wanted))
+    subsetter.populate(unicodes=depths)
     subsetter.subset(font)
     _offer_to_all_scripts(font)
     _mend_radicals(font)
@@ -99,6 +149,19 @@ def _subset(wanted: frozenset[str]) -> bytes:
     buffer = io.BytesIO()
     font.save(buffer)
     return buffer.getvalue()
+
+
+def _drop_scripts(font: TTFont, depths: Mapping[int, int]) -> None:
+    """Drop the letterforms for scripts of what stands in none; they are two for each character."""
+    names = font.getBestCmap()
+    # By depth, as two characters may share a glyph.
+    by_depth = sorted(depths.items(), key=lambda pair: pair[1])
+    needed = {names[code]: depth for code, depth in by_depth if depth and code in names}
+    for lookup in font["GSUB"].table.LookupList.Lookup:
+        for part in lookup.SubTable:
+            if isinstance(part, AlternateSubst):
+                kept = needed.keys() & part.alternates.keys()
+                part.alternates = {name: part.alternates[name][: needed[name]] for name in kept}
 
 
 def _offer_to_all_scripts(font: TTFont) -> None:

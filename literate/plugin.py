@@ -4,19 +4,28 @@ from __future__ import annotations
 
 from pathlib import Path, PurePosixPath
 
+from mkdocs.config import config_options as c
+from mkdocs.config.base import Config
 from mkdocs.config.defaults import MkDocsConfig
 from mkdocs.exceptions import PluginError
 from mkdocs.plugins import BasePlugin
 from mkdocs.structure.files import Files
 from mkdocs.structure.pages import Page
 
-from literate import mathfont, notebook
+from literate import mathfont, notebook, search
 from literate.build import Build, build_of, log
 from literate.pages import included
 from literate.plain import site_link
 
 
-class Literate(BasePlugin):  # type: ignore[type-arg, no-untyped-call]
+class Options(Config):  # type: ignore[no-untyped-call]
+    """What `mkdocs.yml` may say of the plugin."""
+
+    # Needs a script of the site that fetches the texts: see literate/search.py.
+    lazy_search = c.Type(bool, default=False)
+
+
+class Literate(BasePlugin[Options]):  # type: ignore[no-untyped-call]
     """Starts all pages at once, sums up what ran, and ships the math font and the notebooks."""
 
     build: Build
@@ -63,6 +72,8 @@ class Literate(BasePlugin):  # type: ignore[type-arg, no-untyped-call]
     def on_post_build(self, *, config: MkDocsConfig) -> None:
         """Write the math font and the notebooks, and say how many examples ran."""
         mathfont.write(Path(config.site_dir))
+        if self.config.lazy_search:
+            search.split(Path(config.site_dir))
         for name, text in self.notebooks.items():
             file = Path(config.site_dir, name)
             file.parent.mkdir(parents=True, exist_ok=True)

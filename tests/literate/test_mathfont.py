@@ -40,13 +40,65 @@ def test_has_the_italic_form_of_each_variable(font: TTFont) -> None:
     assert {ord(character) for character in "𝜔𝑖𝑗𝑆𝑄𝐾𝑉𝑇𝑑ℎ"} <= set(font.getBestCmap())
 
 
+def test_upright_form_of_a_variable_is_not_needed(font: TTFont) -> None:
+    assert not {ord(character) for character in "ωijSQKV"} & set(font.getBestCmap())
+
+
+@pytest.mark.parametrize(
+    ("tex", "display", "depths"),
+    [
+        ("x", True, {"𝑥": 0}),
+        ("x_i", True, {"𝑥": 0, "𝑖": 1}),
+        ("x_i^2", True, {"𝑥": 0, "𝑖": 1, "2": 1}),
+        ("x^{y_i}", True, {"𝑥": 0, "𝑦": 1, "𝑖": 2}),
+        ("x_i + i", True, {"𝑥": 0, "𝑖": 1}),
+        ("x_{ij+1}", True, {"𝑥": 0, "𝑖": 1, "𝑗": 1, "1": 1}),
+        (r"\sum_{i=0}^n k", True, {"∑": 0, "𝑖": 1, "0": 1, "𝑛": 1, "𝑘": 0}),
+        (r"x_{\text{max}}", True, {"𝑥": 0, "m": 0, "a": 0}),
+        (r"\sqrt{x}", True, {"𝑥": 0}),
+        (r"\frac{x}{y}", True, {"𝑥": 0, "𝑦": 0}),
+        (r"\frac{x}{y}", False, {"𝑥": 1, "𝑦": 1}),
+        (r"\frac{x_i}{2}", False, {"𝑥": 1, "𝑖": 2, "2": 1}),
+    ],
+)
+def test_depth_in_scripts(tex: str, display: bool, depths: dict[str, int]) -> None:
+    found = mathfont.characters([to_mathml(tex, display=display)])
+    assert {character: found[character] for character in depths} == depths
+
+
+def test_depth_is_the_largest_of_all_formulas() -> None:
+    pages = [to_mathml(tex, display=True) for tex in ("i", "x^{y_i}", "x_i")]
+    assert mathfont.characters(pages)["𝑖"] == 2
+
+
+def test_tag_too_many_does_no_harm() -> None:
+    assert mathfont.characters(["<math></mi></mi></mi><mn>7</mn></math>"])["7"] == 0
+
+
+def alternates(tex: str) -> dict[str, int]:
+    """How many letterforms for scripts a font has of each character of a formula."""
+    font = load(mathfont.subset([to_mathml(tex, display=True)]))
+    names = {name: chr(code) for code, name in font.getBestCmap().items()}
+    lookups = font["GSUB"].table.LookupList.Lookup if "GSUB" in font else []
+    parts = [part.alternates for lookup in lookups for part in lookup.SubTable]
+    return {names[name]: len(forms) for part in parts for name, forms in part.items()}
+
+
+@pytest.mark.parametrize(
+    ("tex", "found"),
+    [("x + y", {}), ("x_i", {"𝑖": 1}), ("x_{i^k}", {"𝑖": 1, "𝑘": 2}), (r"x_{\text{max}}", {})],
+)
+def test_script_forms_are_there_as_deep_as_they_are_used(tex: str, found: dict[str, int]) -> None:
+    assert alternates(tex) == found
+
+
 def test_has_no_other_character(font: TTFont) -> None:
     assert not {ord(character) for character in "Щ§∮ℚ𝑤"} & set(font.getBestCmap())
     assert len(font.getBestCmap()) < 90
 
 
 def test_page_without_formula() -> None:
-    assert mathfont.characters(["<p>Text, $5.</p>"]) == set(" √")
+    assert mathfont.characters(["<p>Text, $5.</p>"]).keys() == set(" √")
     assert "MATH" in load(mathfont.subset(["<p>Text</p>"]))
 
 
