@@ -2,7 +2,6 @@ r"""Show a block as a REPL would have: statements, live outputs, figures, and wh
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Sequence
 from html import escape
 
@@ -11,11 +10,8 @@ from pygments.formatters import HtmlFormatter
 from pygments.lexers import PythonConsoleLexer
 
 from literate.examples import Block, Example, without_directives
+from literate.figures import Figure, scoped
 from literate.report import Failure, Report, Result
-from literate.runner import Figure
-
-_ID = re.compile(r"""(?<![\w-])(id=["']|(?:xlink:)?href=["']#|url\(["']?#)""")
-_REFERENCES = re.compile(r"""(?<=\baria-)(labelledby=|describedby=)(["'])(.*?)\2""")
 
 
 def block_html(block: Block, results: Sequence[Result], identifier: str) -> str:
@@ -65,8 +61,8 @@ def _segments(block: Block, results: Sequence[Result], identifier: str) -> Itera
             pending, title = [], ""
         for figure in figures:
             drawn += 1
-            svg = _scoped(figure.svg, f"{identifier}-{drawn}-")
-            yield f'<figure class="literate-figure">{svg}</figure>'
+            markup = scoped(figure.markup, f"{identifier}-{drawn}-")
+            yield f'<figure class="literate-figure">{markup}</figure>'
     if pending:
         yield _code(pending, title)
 
@@ -79,16 +75,6 @@ def _output(result: Result) -> tuple[str, tuple[Figure, ...]]:
         before, _, after = text.rpartition(figure.text)  # the picture stands for the echo
         text = before + after
     return text, result.outcome.figures
-
-
-def _scoped(svg: str, prefix: str) -> str:
-    """Give a figure's ids a prefix, since ids are shared by all figures of a page."""
-
-    def references(match: re.Match[str]) -> str:
-        names = " ".join(prefix + name for name in match[3].split())
-        return f"{match[1]}{match[2]}{names}{match[2]}"
-
-    return _REFERENCES.sub(references, _ID.sub(rf"\g<1>{prefix}", svg))
 
 
 def _code(pairs: Sequence[tuple[Example, str]], title: str) -> str:

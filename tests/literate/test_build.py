@@ -282,7 +282,7 @@ BAD = {
     "figure": (
         f"{EXEC}\n>>> class F:\n...     def _repr_svg_(self): return '<svg/>'\n"
         "...     def __repr__(self): return 'F'\n>>> F()\nF\n```\n",
-        r"5: the figure has no accessible title: its <svg> must begin with a <title>\n"
+        r"5: the figure has no accessible name: it must begin with an <svg> .*\n"
         r"    >>> F\(\)\n",
     ),
     "notshown": (
