@@ -9,6 +9,7 @@ from pygments import highlight
 from pygments.formatters import HtmlFormatter
 from pygments.lexers import PythonConsoleLexer
 
+from literate import captions
 from literate.examples import Block, Example, without_directives
 from literate.figures import Figure, scoped
 from literate.report import Failure, Report, Result
@@ -34,7 +35,9 @@ def block_html(block: Block, results: Sequence[Result], identifier: str) -> str:
         parts.append(_note(f"Not run: {block.skip}"))
     elif block.measured:
         parts.append(_note("Measured while this page was built; it differs from run to run."))
-    return "".join([*parts, "</div>"])
+    parts.append("</div>")
+    last = results[-1].outcome if results else None
+    return "".join(parts) + (captions.END if last and last.figures else "")
 
 
 def _classes(name: str, block: Block, *, failed: bool) -> str:
@@ -53,16 +56,16 @@ def _segments(block: Block, results: Sequence[Result], identifier: str) -> Itera
         (example.want, ()) for example in block.examples
     ]
     pending: list[tuple[Example, str]] = []
-    title, drawn = block.title, 0
+    title, count = block.title, 0
     for example, (text, figures) in zip(block.examples, outputs, strict=True):
         pending.append((example, text))
         if figures:
             yield _code(pending, title)
             pending, title = [], ""
         for figure in figures:
-            drawn += 1
-            markup = scoped(figure.markup, f"{identifier}-{drawn}-")
-            yield f'<figure class="literate-figure">{markup}</figure>'
+            count += 1
+            markup = scoped(figure.markup, f"{identifier}-{count}-")
+            yield f'<figure class="literate-figure">{markup}{captions.slot(example.line)}</figure>'
     if pending:
         yield _code(pending, title)
 

@@ -102,6 +102,11 @@ def test_a_figure_with_both_is_the_svg(cells: Cells, live: Live) -> None:
     assert output(cell)["data"]["text/html"].startswith("<img ")
 
 
+def test_the_caption_of_a_figure_is_prose_below_it(cells: Cells, live: Live) -> None:
+    _, below = cells(live(f"{DRAWN}>>> Dot()\nDot()") + "\nOne `={1} 1`.\n{: .caption }\n")
+    assert below["source"] == "One 1."
+
+
 def test_only_the_last_value_of_a_statement_is_an_output(cells: Cells, live: Live) -> None:
     (cell,) = cells(live(f"{DRAWN}>>> for _ in range(2): Dot()\nDot()\nDot()"))
     printed, value = cell["outputs"]

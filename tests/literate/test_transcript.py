@@ -6,6 +6,7 @@ from html import unescape
 
 import pytest
 
+from literate import captions
 from literate.fences import parse_page
 from literate.figures import Figure
 from literate.report import Report, judge
@@ -110,9 +111,18 @@ def test_figures_stand_after_their_statement_in_place_of_their_echo(html: Html) 
     svg = "<svg><title>t</title></svg>"
     two = Outcome("x\nF\n1\ny\nF\n1\n", "", (Figure(svg, "F\n1\n"), Figure(svg, "F\n1\n")))
     found = html(">>> a\nx\nF\n1\ny\nF\n1\n>>> b\n2", two, "2\n")
-    parts = re.split(r"(<figure.*?</figure>)", found)
+    parts = re.split(r"(<figure.*?</figure>)", re.sub("\x02.*?\x03", "", found))
     assert [shown(part) for part in parts] == [">>> a\nx\ny\n", "t", "", "t", ">>> b\n2\n"]
     assert "literate-failed" not in found
+
+
+def test_figures_and_blocks_that_end_in_one_have_marks_for_a_caption(html: Html) -> None:
+    drawn = Outcome("F\n", "", (Figure("<svg><title>t</title></svg>", "F\n"),))
+    mark = f"{captions.slot(2)}</figure>"
+    assert html(">>> a\nF", drawn).endswith(f"{mark}</div>{captions.END}")
+    assert html(">>> a\nF\n>>> b", drawn, "").count(mark) == 1
+    assert captions.END not in html(">>> a\nF\n>>> b", drawn, "")
+    assert "\x02" not in html(">>> a\nF", drawn, options=' hide="1"')
 
 
 def test_ids_of_figures_are_their_own(html: Html) -> None:
