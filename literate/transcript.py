@@ -65,7 +65,11 @@ def _segments(block: Block, results: Sequence[Result], identifier: str) -> Itera
         for figure in figures:
             count += 1
             markup = scoped(figure.markup, f"{identifier}-{count}-")
-            yield f'<figure class="literate-figure">{markup}{captions.slot(example.line)}</figure>'
+            yield (
+                # A search is for words, and not for the numbers that a drawing is full of.
+                f'<figure class="literate-figure"><div data-search-exclude>{markup}</div>'
+                f"{captions.slot(example.line)}</figure>"
+            )
     if pending:
         yield _code(pending, title)
 

@@ -39,12 +39,13 @@ class Figure:
     Attributes:
         title: What the drawing is called, also to a screen reader.
         svg: The drawing, a complete SVG document.
-        table: Its numbers as an HTML table, for those who cannot see it, or want to read them.
+        table: Its numbers as an HTML table, for those who cannot see it, or want to read them; empty
+            for a drawing that shows no numbers.
     """
 
     title: str
     svg: str = field(repr=False)
-    table: str = field(repr=False)
+    table: str = field(repr=False, default="")
 
     def __repr__(self) -> str:
         return f"Figure({self.title!r})"
@@ -53,6 +54,8 @@ class Figure:
         return self.svg
 
     def _repr_html_(self) -> str:
+        if not self.table:
+            return self.svg
         # A table that is wider than the page scrolls, and so has to be reached by the keyboard.
         return (
             f'{self.svg}<details class="figure-data"><summary>Numbers of this figure</summary>'

@@ -199,7 +199,7 @@ def test_title_and_kinds_of_blocks(site: Site) -> None:
 
 
 def test_figures_are_drawn_with_ids_of_their_own(site: Site) -> None:
-    figures = re.findall(r'<figure class="literate-figure">(<svg>.*?</svg>)', site("index"))
+    figures = re.findall(r'<figure class="literate-figure"><div data-search-exclude>(.*?)</div>', site("index"))
     assert figures == [
         f'<svg><title id="example-{number}-1-t">A title</title></svg>' for number in (9, 10)
     ]
@@ -207,7 +207,7 @@ def test_figures_are_drawn_with_ids_of_their_own(site: Site) -> None:
 
 
 def test_captions_stand_in_their_figures(site: Site) -> None:
-    assert re.findall(r"</svg>(.*?)</div>", site("index"), re.DOTALL) == [
+    assert re.findall(r"</svg></div>(.*?)</div>", site("index"), re.DOTALL) == [
         '<figcaption>Look at <span class="live" title="toy.ANSWER">42</span>, in a'
         ' <a class="term" href="notation.html#word" title="A piece.">word</a>.</figcaption>'
         "</figure>",

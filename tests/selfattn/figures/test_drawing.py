@@ -31,6 +31,10 @@ def test_the_numbers_of_a_figure_follow_it_folded(figures):
         assert ElementTree.tostring(details[1][0], "unicode") == figure.table
 
 
+def test_a_drawing_without_numbers_has_no_table():
+    assert Figure("Map", "<svg/>")._repr_html_() == "<svg/>"
+
+
 def test_every_cell_of_a_table_has_a_named_row_and_column(figures):
     for title, figure in figures.items():
         table = ElementTree.fromstring(figure.table)
