@@ -18,6 +18,7 @@ from urllib.parse import quote
 from literate.checker import STACK, expects_traceback
 from literate.examples import Block, Columns, Document, without_directives
 from literate.fences import FRONT_MATTER, Fence, fence_at, normalize
+from literate.figures import Figure
 from literate.plain import Link, plain
 from literate.report import Report, Result
 from literate.runner import Outcome
@@ -281,11 +282,13 @@ def _groups(results: Sequence[Result]) -> Iterator[list[Result]]:
         yield group
 
 
-def _picture(svg: str, text: str) -> dict[str, str]:
-    """A figure, also as an image: Jupyter shows the SVG of trusted notebooks only."""
-    image = b64encode(svg.encode()).decode()
+def _picture(figure: Figure) -> dict[str, str]:
+    """A figure; its SVG also as an image, since Jupyter shows that of trusted notebooks only."""
+    if not figure.svg:
+        return {"text/html": figure.markup}
+    image, text = b64encode(figure.svg.encode()).decode(), figure.text.rstrip("\n")
     html = f'<img src="data:image/svg+xml;base64,{image}" alt="{escape(text)}">'
-    return {"image/svg+xml": svg, "text/html": html}
+    return {"image/svg+xml": figure.svg, "text/html": html}
 
 
 def _outputs(outcome: Outcome) -> Iterator[Cell]:
@@ -299,7 +302,7 @@ def _outputs(outcome: Outcome) -> Iterator[Cell]:
     if echo:
         data = {"text/plain": echo.rstrip("\n")}
         if outcome.figures and outcome.figures[-1].text == echo:
-            data |= _picture(outcome.figures[-1].svg, data["text/plain"])
+            data |= _picture(outcome.figures[-1])
         yield {"output_type": "execute_result", "data": data, "metadata": {}}
     if stack:
         name, _, value = error.rstrip("\n").partition(": ")

@@ -21,6 +21,7 @@ from markdown.treeprocessors import Treeprocessor
 from markupsafe import Markup, escape
 
 from literate.build import Build, build_of, warn
+from literate.captions import numbered, settled
 from literate.config import Config
 from literate.examples import Columns, Document
 from literate.fences import fence_at, normalize, parse_page
@@ -52,8 +53,8 @@ class Page:
         self.fences = [block for block in document.blocks if not block.inline]
 
     def lines(self, lines: list[str], store: Any) -> list[str]:
-        """Number the live fences for the formatter, and set the live numbers."""
-        lines = list(lines)
+        """Number the captions, and the live fences for the formatter, and set the live numbers."""
+        lines = numbered(lines, self.first_line)
         # Without a number, the formatter marks a fence as not run.
         infos = {problem.line: 'pycon exec="1"' for problem in self.report.document.problems}
         for number, block in enumerate(self.fences):
@@ -76,12 +77,14 @@ class Page:
         return block_html(block, self.report.of(block), f"example-{number + 1}")
 
     def finish(self, html: str) -> str:
-        """Add what the page says of itself, and warn of blocks that it does not show."""
+        """Set the captions, add what the page says of itself, and warn of what it does not show."""
+        html, alone = settled(html)
         general = list(self.report.problems)
         general += [failure for report in self.reports[1:] for failure in report.failures]
         for number, block in enumerate(self.fences):
             if f'id="example-{number + 1}"' not in html:
                 general.append(self.fail(block.line, _NOT_SHOWN))
+        general += [self.fail(line, message) for line, message in alone]
         return problems_html(general) + html + line_html(self.reports, self.versions)
 
     def fail(self, line: int, message: str) -> Failure:

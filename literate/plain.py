@@ -13,7 +13,7 @@ from urllib.parse import urljoin
 
 Link = Callable[[str], str]
 
-_ATTRIBUTES = re.compile(r"[ ]*\{(?::|[ ]*[#.])[^{}\n]*\}")
+_ATTRIBUTES = re.compile(r"\n?[ ]*\{(?::|[ ]*[#.])[^{}\n]*\}")
 _REFERENCE = re.compile(r"\[(?P<text>[^\[\]]+)\]\[(?P<name>[\w.]*)\]")
 _LINK = re.compile(
     r"""(?P<image>!?)\[(?P<text>[^\[\]]*)\]\((?P<target>[^\s()]*)(?:\s+"[^"]*")?\)"""

@@ -2,15 +2,18 @@ r"""Join examples with their outcomes and say what is wrong, the same in build, 
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
 from textwrap import indent
 
 from literate.checker import expects_traceback, matches
 from literate.examples import Block, Document, Example
+from literate.figures import is_named
 from literate.runner import Outcome
 
-_SVG_TITLE = re.compile(r"<svg\b[^>]*>\s*<title\b[^>]*>\s*[^<\s]")
+_NAMELESS = (
+    "the figure has no accessible name: it must begin with an <svg> that begins with a <title>, or"
+    " with an element that has an aria-label or aria-labelledby"
+)
 
 
 @dataclass(frozen=True)
@@ -114,9 +117,8 @@ def _compare(path: str, block: Block, example: Example, outcome: Outcome) -> Fai
         message, got = "the example raised an exception", outcome.traceback
     elif not matches(example, outcome.got, measured=block.measured):
         message = "the recorded output is not the live output"
-    elif not all(_SVG_TITLE.match(figure.svg) for figure in outcome.figures):
-        message = "the figure has no accessible title: its <svg> must begin with a <title>"
-        return Failure(path, example.line, message, example.shown)
+    elif not all(is_named(figure.markup) for figure in outcome.figures):
+        return Failure(path, example.line, _NAMELESS, example.shown)
     else:
         return None
     return Failure(path, example.line, message, example.shown, example.want, got)

@@ -20,19 +20,7 @@ from pathlib import Path
 from typing import IO
 
 from literate.examples import Document, Example, Script
-
-
-@dataclass(frozen=True)
-class Figure:
-    """A picture of an echoed value.
-
-    Attributes:
-        svg: The picture.
-        text: What the value's echo added to the output.
-    """
-
-    svg: str
-    text: str
+from literate.figures import Figure, figure_of
 
 
 @dataclass(frozen=True)
@@ -123,9 +111,8 @@ def _echoing(echoed: list[str], figures: list[Figure]) -> Iterator[None]:
             return
         vars(builtins)["_"] = value
         text = f"{value!r}\n"
-        draw = getattr(value, "_repr_svg_", None) if hasattr(type(value), "_repr_svg_") else None
-        if draw and (svg := draw()) is not None:
-            figures.append(Figure(str(svg), text))
+        if figure := figure_of(value, text):
+            figures.append(figure)
         echoed.append(text)
         sys.stdout.write(text)
 

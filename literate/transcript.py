@@ -2,7 +2,6 @@ r"""Show a block as a REPL would have: statements, live outputs, figures, and wh
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Sequence
 from html import escape
 
@@ -10,12 +9,10 @@ from pygments import highlight
 from pygments.formatters import HtmlFormatter
 from pygments.lexers import PythonConsoleLexer
 
+from literate import captions
 from literate.examples import Block, Example, without_directives
+from literate.figures import Figure, scoped
 from literate.report import Failure, Report, Result
-from literate.runner import Figure
-
-_ID = re.compile(r"""(?<![\w-])(id=["']|(?:xlink:)?href=["']#|url\(["']?#)""")
-_REFERENCES = re.compile(r"""(?<=\baria-)(labelledby=|describedby=)(["'])(.*?)\2""")
 
 
 def block_html(block: Block, results: Sequence[Result], identifier: str) -> str:
@@ -38,7 +35,9 @@ def block_html(block: Block, results: Sequence[Result], identifier: str) -> str:
         parts.append(_note(f"Not run: {block.skip}"))
     elif block.measured:
         parts.append(_note("Measured while this page was built; it differs from run to run."))
-    return "".join([*parts, "</div>"])
+    parts.append("</div>")
+    last = results[-1].outcome if results else None
+    return "".join(parts) + (captions.END if last and last.figures else "")
 
 
 def _classes(name: str, block: Block, *, failed: bool) -> str:
@@ -57,16 +56,20 @@ def _segments(block: Block, results: Sequence[Result], identifier: str) -> Itera
         (example.want, ()) for example in block.examples
     ]
     pending: list[tuple[Example, str]] = []
-    title, drawn = block.title, 0
+    title, count = block.title, 0
     for example, (text, figures) in zip(block.examples, outputs, strict=True):
         pending.append((example, text))
         if figures:
             yield _code(pending, title)
             pending, title = [], ""
         for figure in figures:
-            drawn += 1
-            svg = _scoped(figure.svg, f"{identifier}-{drawn}-")
-            yield f'<figure class="literate-figure">{svg}</figure>'
+            count += 1
+            markup = scoped(figure.markup, f"{identifier}-{count}-")
+            yield (
+                # A search is for words, and not for the numbers that a drawing is full of.
+                f'<figure class="literate-figure"><div data-search-exclude>{markup}</div>'
+                f"{captions.slot(example.line)}</figure>"
+            )
     if pending:
         yield _code(pending, title)
 
@@ -79,16 +82,6 @@ def _output(result: Result) -> tuple[str, tuple[Figure, ...]]:
         before, _, after = text.rpartition(figure.text)  # the picture stands for the echo
         text = before + after
     return text, result.outcome.figures
-
-
-def _scoped(svg: str, prefix: str) -> str:
-    """Give a figure's ids a prefix, since ids are shared by all figures of a page."""
-
-    def references(match: re.Match[str]) -> str:
-        names = " ".join(prefix + name for name in match[3].split())
-        return f"{match[1]}{match[2]}{names}{match[2]}"
-
-    return _REFERENCES.sub(references, _ID.sub(rf"\g<1>{prefix}", svg))
 
 
 def _code(pairs: Sequence[tuple[Example, str]], title: str) -> str:

@@ -6,7 +6,7 @@ from .context import Trace, context, simple_self_attention, trace
 from .modules import KVCache, MultiHeadAttention, SelfAttention
 from .positions import alibi_bias, rope, sinusoidal
 from .scores import similarity
-from .streaming import Partial, merge, streaming_attention
+from .streaming import Partial, merge, streaming_attention, tile_walk
 from .weights import softmax, softmax_jacobian, softmax_naive, sum_normalize
 
 __all__ = [
@@ -33,5 +33,6 @@ __all__ = [
     "softmax_naive",
     "streaming_attention",
     "sum_normalize",
+    "tile_walk",
     "trace",
 ]

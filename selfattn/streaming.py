@@ -152,7 +152,7 @@ class _Tiled(torch.autograd.Function):
         output = q.new_zeros(*q.shape[:-1], v.shape[-1])
         log_sum_exp = q.new_full((*q.shape[:-1], 1), -torch.inf)
         scratch, scratch_z = q.new_empty(0), q.new_empty(0)
-        for rows, columns in _tiles(q, k, *blocks):
+        for rows, columns in _tiles(q.shape[-2], k.shape[-2], *blocks):
             q_ = q[..., rows, :] * scale
             z_a, lse_a = output[..., rows, :], log_sum_exp[..., rows, :]
             for keys, diagonal in columns:
@@ -179,7 +179,7 @@ class _Tiled(torch.autograd.Function):
         # Equal to the sum, over all keys, of the weight times its gradient.
         mean = (grad * output).sum(-1, keepdim=True)
         scratch = q.new_empty(0)
-        for rows, columns in _tiles(q, k, *ctx.blocks):
+        for rows, columns in _tiles(q.shape[-2], k.shape[-2], *ctx.blocks):
             q_, grad_ = q[..., rows, :] * ctx.scale, grad[..., rows, :]
             for keys, diagonal in columns:
                 k_, v_ = k[..., keys, :], v[..., keys, :]
@@ -192,11 +192,43 @@ class _Tiled(torch.autograd.Function):
         return dq.mul_(ctx.scale), dk, dv, None, None, None, None
 
 
+def tile_walk(
+    T: int, S: int, *, causal: bool = False, block_q: int = 256, block_k: int = 512
+) -> Iterator[tuple[slice, slice]]:
+    r"""Give the tiles of [`streaming_attention`][selfattn.streaming.streaming_attention] in order.
+
+    Args:
+        T: The number of queries.
+        S: The number of keys.
+        causal: Whether later keys are hidden. Tiles in which all would be hidden are left out.
+        block_q: Queries in a tile.
+        block_k: Keys in a tile.
+
+    Yields:
+        The queries and the keys of a tile, as slices.
+
+    Raises:
+        ValueError: A number is not positive.
+
+    Examples:
+        >>> for queries, keys in tile_walk(6, 6, causal=True, block_q=3, block_k=4):
+        ...     print(queries.start, queries.stop, keys.start, keys.stop)
+        0 3 0 3
+        3 6 2 6
+        3 6 0 2
+    """
+    _check.positive(T=T, S=S, block_q=block_q, block_k=block_k)
+    return (
+        (queries, keys)
+        for queries, columns in _tiles(T, S, causal, block_q, block_k)
+        for keys, _ in columns
+    )
+
+
 def _tiles(
-    q: Tensor, k: Tensor, causal: bool, block_q: int, block_k: int
+    T: int, S: int, causal: bool, block_q: int, block_k: int
 ) -> Iterator[tuple[slice, list[tuple[slice, bool]]]]:
     """Give blocks of queries, each with its blocks of keys, and whether the diagonal cuts these."""
-    T, S = q.shape[-2], k.shape[-2]
     # Cut from the diagonal backwards, only the first block of keys needs a mask. As it is at least
     # as wide as the block of queries is long, each of these sees a key in it.
     block_q = min(block_q, block_k) if causal else block_q

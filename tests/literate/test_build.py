@@ -77,6 +77,22 @@ took 9 ms
 ...     def _repr_svg_(self): return '<svg><title id="t">A title</title></svg>'
 >>> Picture()
 Picture()
+```
+
+Look at `={{toy.ANSWER}} 42`, in a word.
+{{: .caption }}
+
+!!! note
+    {EXEC} measured="1"
+    >>> Picture()
+    Picture()
+    ```
+
+    *Another*
+    one.
+    {{: .caption }}
+
+{EXEC} hide="1"
 >>> Picture()
 Picture()
 ```
@@ -119,6 +135,7 @@ def good(new_project: Callable[..., Project]) -> Project:
     project.write("docs/index.md", GOOD)
     project.write("docs/windows.md", "\ufeff" + GOOD.replace("\n", "\r\n"))
     project.write("docs/empty.md", "# Nothing runs here\n")
+    project.write("docs/notation.md", "# Terms\n\nWord {: #word }\n:   A piece.\n")
     project.write("docs/reference.md", "# API\n\n::: toy.part\n")
     project.write("toy/part.py", PART)
     return project
@@ -129,7 +146,7 @@ def site(good: Project) -> Callable[[str], str]:
     """The HTML of the good site's pages."""
     status, output = good.build("--strict")
     assert (status, re.findall("WARNING.*", output)) == (0, [])
-    assert "34 examples ran, all as recorded" in output
+    assert "38 examples ran, all as recorded" in output
     return lambda name: good.read(f"site/{name}.html")
 
 
@@ -176,17 +193,29 @@ def test_title_and_kinds_of_blocks(site: Site) -> None:
     page = site("index")
     assert '<span class="filename">The answer</span>' in page
     assert page.count('<div class="literate literate-skipped"') == 1
-    assert page.count('<div class="literate literate-measured"') == 1
+    assert page.count('<div class="literate literate-measured"') == 2
     assert "literate-failed" not in page
     assert "literate-problems" not in page
 
 
 def test_figures_are_drawn_with_ids_of_their_own(site: Site) -> None:
-    figures = re.findall(r"<figure class=\"literate-figure\">(.*?)</figure>", site("index"))
+    figures = re.findall(r'<figure class="literate-figure"><div data-search-exclude>(.*?)</div>', site("index"))
     assert figures == [
-        f'<svg><title id="example-9-{number}-t">A title</title></svg>' for number in (1, 2)
+        f'<svg><title id="example-{number}-1-t">A title</title></svg>' for number in (9, 10)
     ]
     assert "Picture()\n&lt;" not in site("index")
+
+
+def test_captions_stand_in_their_figures(site: Site) -> None:
+    assert re.findall(r"</svg></div>(.*?)</div>", site("index"), re.DOTALL) == [
+        '<figcaption>Look at <span class="live" title="toy.ANSWER">42</span>, in a'
+        ' <a class="term" href="notation.html#word" title="A piece.">word</a>.</figcaption>'
+        "</figure>",
+        "<figcaption><em>Another</em>\none.</figcaption></figure>"
+        '<p class="literate-note">Measured while this page was built; it differs from run to run.'
+        "</p>",
+    ]
+    assert "data-caption" not in site("index")
 
 
 def test_live_numbers_stand_in_headings_tables_and_links(site: Site) -> None:
@@ -203,7 +232,7 @@ def test_line_at_the_end_counts_examples(site: Site) -> None:
     match = re.search(line, site("index"))
     assert match
     assert re.fullmatch(
-        r"16 examples ran on this page in \d+\.\d\d s: every output is the recorded one; "
+        r"18 examples ran on this page in \d+\.\d\d s: every output is the recorded one; "
         r"1 example skipped\.",
         match[1],
     )
@@ -282,8 +311,15 @@ BAD = {
     "figure": (
         f"{EXEC}\n>>> class F:\n...     def _repr_svg_(self): return '<svg/>'\n"
         "...     def __repr__(self): return 'F'\n>>> F()\nF\n```\n",
-        r"5: the figure has no accessible title: its <svg> must begin with a <title>\n"
+        r"5: the figure has no accessible name: it must begin with an <svg> .*\n"
         r"    >>> F\(\)\n",
+    ),
+    "captions": (
+        f"---\na: b\n---\n\n{EXEC}\n>>> class F:\n...     def __repr__(self): return 'F'\n"
+        "...     def _repr_svg_(self): return '<svg><title>t</title></svg>'\n>>> F()\nF\n>>> 1\n1\n"
+        "```\n\nText\n{: .caption }\n",
+        r"9: the figure has no caption: a paragraph marked {: .caption } directly after its block\n"
+        r"WARNING -  docs/captions.md:16: a caption without a figure: the block directly before it",
     ),
     "notshown": (
         f"text\n\n<pre>\n{EXEC}\n>>> 1\n1\n```\n</pre>\n\n    {EXEC}\n    >>> 1\n    1\n    ```\n",
@@ -393,7 +429,7 @@ def test_problem_is_shown_on_its_page(name: str, bad: Bad) -> None:
 
 def test_other_pages_of_a_failing_site_are_built(bad: Bad) -> None:
     page = bad[0].read("site/index.html")
-    assert "16 examples ran on this page" in page
+    assert "18 examples ran on this page" in page
     assert "failed" not in page
 
 

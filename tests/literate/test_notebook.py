@@ -86,6 +86,27 @@ def test_a_figure_is_an_output(cells: Cells, live: Live) -> None:
     }
 
 
+def test_a_figure_without_svg_is_an_output_in_html(cells: Cells, live: Live) -> None:
+    rich = DRAWN.replace("_repr_svg_", "_repr_html_")
+    (cell,) = cells(live(f"{rich}>>> Dot()\nDot()"))
+    assert output(cell)["data"] == {
+        "text/plain": "Dot()",
+        "text/html": "<svg><title>Dot</title></svg>",
+    }
+
+
+def test_a_figure_with_both_is_the_svg(cells: Cells, live: Live) -> None:
+    both = f"{DRAWN}...     def _repr_html_(self): return '<p aria-label=\"Dot\">'\n"
+    (cell,) = cells(live(f"{both}>>> Dot()\nDot()"))
+    assert output(cell)["data"]["image/svg+xml"] == "<svg><title>Dot</title></svg>"
+    assert output(cell)["data"]["text/html"].startswith("<img ")
+
+
+def test_the_caption_of_a_figure_is_prose_below_it(cells: Cells, live: Live) -> None:
+    _, below = cells(live(f"{DRAWN}>>> Dot()\nDot()") + "\nOne `={1} 1`.\n{: .caption }\n")
+    assert below["source"] == "One 1."
+
+
 def test_only_the_last_value_of_a_statement_is_an_output(cells: Cells, live: Live) -> None:
     (cell,) = cells(live(f"{DRAWN}>>> for _ in range(2): Dot()\nDot()\nDot()"))
     printed, value = cell["outputs"]

@@ -145,21 +145,18 @@ def test_figure_is_kept_beside_its_echo(run: Run, live: Live) -> None:
 >>> class Figure:
 ...     def __repr__(self): return "two\\nlines"
 ...     def _repr_svg_(self): return "<svg><title>t</title></svg>"
->>> class Empty(Figure):
-...     def _repr_svg_(self): return None
->>> print("printed"); Figure()
->>> Empty(); Figure
->>> class Text(str): pass
->>> class Odd(Figure):
-...     def _repr_svg_(self): return Text("<svg/>")
->>> Odd()
+>>> class Rich(Figure):
+...     def _repr_html_(self): return "<p aria-label='t'>"
+>>> print("printed"); Figure(); Rich()
+>>> Figure
 """
-    found = outcomes(run(live(prompts.strip())))
-    (figure,) = found[2].figures
-    assert found[2].got == "printed\ntwo\nlines\n"
-    assert (figure.svg, figure.text) == ("<svg><title>t</title></svg>", "two\nlines\n")
-    assert found[3].figures == ()
-    assert [type(figure.svg) for figure in found[-1].figures] == [str]
+    *_, drawn, name = outcomes(run(live(prompts.strip())))
+    assert drawn.got == "printed\ntwo\nlines\ntwo\nlines\n"
+    assert [(each.markup, each.text) for each in drawn.figures] == [
+        ("<svg><title>t</title></svg>", "two\nlines\n"),
+        ("<p aria-label='t'>", "two\nlines\n"),
+    ]
+    assert name.figures == ()
 
 
 def test_figure_that_cannot_be_drawn_is_an_exception(got: Got) -> None:

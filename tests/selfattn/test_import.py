@@ -35,6 +35,7 @@ WRONG = {
     "Partial": (X, torch.ones(4)),
     "merge": (X, X),
     "streaming_attention": (X, torch.ones(5, 4), X),
+    "tile_walk": ("5", 7),
 }
 OPTIONS = {"convert_mask": {"source": "keep", "target": 0}}
 METHODS = {
@@ -73,7 +74,7 @@ def test_the_annotation_of_a_result_is_enforced(monkeypatch):
         selfattn.similarity(torch.ones(3, 7), torch.ones(5, 7))
 
 
-FIGURES = ["heatmap", "hull", "lines"]
+FIGURES = sorted({*selfattn.figures.__all__} - {"Figure"})
 
 
 @pytest.mark.parametrize("name", [*selfattn.__all__, *FIGURES])

@@ -8,7 +8,8 @@ from hypothesis import strategies as st
 from torch.nn.functional import scaled_dot_product_attention
 from torch.utils._python_dispatch import TorchDispatchMode
 
-from selfattn import Partial, attention, merge, streaming_attention
+import selfattn.streaming
+from selfattn import Partial, attention, merge, streaming_attention, tile_walk
 
 EPS = torch.finfo(torch.float64).eps
 STEADY = settings(deadline=None, max_examples=50)
@@ -365,3 +366,41 @@ def test_parts_of_other_queries_are_not_merged(refuses, unchecked):
     a, b = (Partial(torch.ones(T, 2), torch.ones(T)) for T in (3, 1))
     with refuses(ValueError, "a and b must have the same shape, got a (3, 2), b (1, 2)"):
         merge(a, b)
+
+
+@LENGTHS
+@BLOCKS
+@CAUSAL
+def test_the_walk_makes_each_visible_score_once_and_no_tile_that_is_hidden(T, S, blocks, causal):
+    made = torch.zeros(T, S, dtype=torch.int)
+    visible = torch.ones(T, S).tril(S - T if causal else S).bool()
+    for queries, keys in tile_walk(T, S, causal=causal, block_q=blocks[0], block_k=blocks[1]):
+        assert 0 < queries.stop - queries.start <= blocks[0]
+        assert 0 < keys.stop - keys.start <= blocks[1]
+        assert visible[queries, keys].any(1).all()
+        made[queries, keys] += 1
+    assert made.max() == 1
+    assert made[visible].eq(1).all()
+
+
+@LENGTHS
+@CAUSAL
+def test_streaming_attention_takes_the_walk(draw, monkeypatch, T, S, causal):
+    taken = []
+
+    def scores(q, k, *rest, out):
+        taken.append((q.shape[-2], k.shape[-2]))
+        return original(q, k, *rest, out=out)
+
+    original = selfattn.streaming._scores
+    monkeypatch.setattr(selfattn.streaming, "_scores", scores)
+    options = {"causal": causal, "block_q": 2, "block_k": 3}
+    streaming_attention(*inputs(draw, T=T, S=S), **options)
+    walk = tile_walk(T, S, **options)
+    assert taken == [(q.stop - q.start, k.stop - k.start) for q, k in walk]
+
+
+@pytest.mark.parametrize("name", ["T", "S", "block_q", "block_k"])
+def test_a_walk_needs_positive_numbers(refuses, name):
+    with refuses(ValueError, f"{name} must be positive, got 0"):
+        tile_walk(**{"T": 5, "S": 7, "block_q": 2, "block_k": 3} | {name: 0})
