@@ -39,8 +39,8 @@ class Figure:
     Attributes:
         title: What the drawing is called, also to a screen reader.
         svg: The drawing, a complete SVG document.
-        table: Its numbers as an HTML table, for those who cannot see it, or want to read them; empty
-            for a drawing that shows no numbers.
+        table: Its numbers as an HTML table, for those who cannot see it, or want to read them; it
+            is empty for a drawing that shows no numbers.
     """
 
     title: str

@@ -169,7 +169,7 @@ F
         ("```pycon exec='1'\n>>> exit()\n```\n", 2, "the example raised an exception"),
         ("```pycon exec='1'\n>>> import os; os._exit(0)\n```\n", 2, "process ended"),
         ("```pycon exec='1'\n>>> 1\n", 1, "never closed"),
-        (SVG, 5, "no accessible title"),
+        (SVG, 5, "no accessible name"),
         ("```pycon exec='1'\n>>> print('```')\n```\n", 1, "cannot be recorded"),
         ("```pycon exec='1'\n>>> print('>>> 1')\n```\n", 1, "cannot be recorded"),
         ("```pycon exec='1'\n>>> print('a\\n>>> 1')\n```\n", 1, "cannot be recorded"),
