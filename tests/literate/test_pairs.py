@@ -91,7 +91,14 @@ $$
 a_0
 $$
 
-{BLOCK.format(100, 100)}
+```pycon exec="1"
+>>> class F:
+...     def __repr__(self): return "F"
+...     def _repr_svg_(self): return "<svg><title>F</title></svg>"
+>>> 100; F()
+100
+F
+```
 
 What to look at.
 {{: .caption }}
@@ -137,7 +144,7 @@ def test_one_short_paragraph_goes_below_the_formula(page: str) -> None:
 
 def test_a_caption_stays_with_its_block(page: str) -> None:
     last = page.rpartition('<div class="pair">')[2]
-    assert re.search(r'</div>\s*<p class="caption">What to look at.</p>\s*</div>\s*<p>The', last)
+    assert re.search(r"<figcaption>What to look at.</figcaption>.*</div>\s*</div>\s*<p>The", last)
 
 
 def test_nothing_is_lost_or_doubled(page: str) -> None:
