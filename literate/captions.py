@@ -45,7 +45,7 @@ def numbered(lines: list[str], first: int) -> list[str]:
     lines, index = list(lines), 0
     while index < len(lines):
         fence = fence_at(lines, index)
-        if fence is None and _SOURCE.fullmatch(lines[index]):
+        if _SOURCE.fullmatch(lines[index]):
             lines[index] = lines[index].replace("{:", f'{{: data-caption="{first + index}"', 1)
         index = fence.stop + 1 if fence else index + 1
     return lines
