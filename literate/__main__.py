@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import io
 import sys
 from pathlib import Path
 
@@ -20,6 +21,8 @@ def main(arguments: list[str] | None = None) -> int:
     command.add_argument("--check", action="store_true", help="write nothing; exit 1 if any differ")
     command.add_argument("files", nargs="*", type=Path, help="pages and modules; default: all")
     options = parser.parse_args(arguments)
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="backslashreplace")  # a diff may hold any character
     try:
         config = Config.find(Path.cwd())
         files = options.files or config.files

@@ -42,7 +42,8 @@ def matches(example: Example, got: str, *, measured: bool = False) -> bool:
         >>> matches(example, "tensor([0.2339, 1.4950])\n")
         False
     """
-    want = canonical(example.want)
+    # A page may print a traceback, too.
+    want, got = canonical(example.want), _TRACEBACK.sub(STACK, got)
     if "ELLIPSIS" in example.directives:
         flags = doctest.ELLIPSIS | doctest.NORMALIZE_WHITESPACE
         return doctest.OutputChecker().check_output(want, got, flags)

@@ -9,7 +9,15 @@ from __future__ import annotations
 import ast
 import re
 
-from literate.examples import Block, Document, Example, Problem, Script, read_prompts
+from literate.examples import (
+    Block,
+    Document,
+    Example,
+    Problem,
+    Script,
+    parse_python,
+    read_prompts,
+)
 
 
 def parse_module(text: str, path: str, module: str) -> Document:
@@ -21,7 +29,7 @@ def parse_module(text: str, path: str, module: str) -> Document:
         (3, '2\n')
     """
     try:
-        tree = ast.parse(text, path)
+        tree = parse_python(text, path)
     except SyntaxError as error:
         return Document(path, (), (Problem(error.lineno or 1, f"SyntaxError: {error.msg}"),))
     source = re.split(r"\r\n|\r|\n", text)

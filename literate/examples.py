@@ -8,13 +8,14 @@ documents (one file).
 
 from __future__ import annotations
 
+import ast
 import re
+import warnings
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 _PROMPT = re.compile(r"(?P<indent>\s*)>>>(?P<rest>.*)")
-_DIRECTIVE = re.compile(r"#\s*doctest:\s*(?P<names>[^\n'\"]*)$", re.MULTILINE)
-_DIRECTIVE_COMMENT = re.compile(r"\s*#\s*doctest:[^\n]*")
+_DIRECTIVE = re.compile(r"#\s*doctest:(?P<names>.*)")
 DIRECTIVES = frozenset({"ELLIPSIS", "NUMBER"})
 """The directives that an example may carry, as in `# doctest: +ELLIPSIS`."""
 
@@ -205,7 +206,7 @@ class _Reader:
 
     def _directives(self, source: str) -> frozenset[str]:
         names = set()
-        for match in _DIRECTIVE.finditer(source):
+        for match in filter(None, map(_directive, source.split("\n"))):
             for word in match["names"].replace(",", " ").split():
                 if word.removeprefix("+") in DIRECTIVES and word.startswith("+"):
                     names.add(word[1:])
@@ -215,6 +216,21 @@ class _Reader:
         return frozenset(names)
 
 
+def parse_python(text: str, path: str = "<text>", *, mode: str = "exec") -> ast.AST:
+    """Parse Python, or what may be none.
+
+    Raises:
+        SyntaxError: Whatever keeps it from being parsed: also a null byte, or too many brackets
+            within each other.
+    """
+    # A warning is for whoever runs the code.
+    with warnings.catch_warnings(action="ignore"):
+        try:
+            return ast.parse(text, path, mode)
+        except (ValueError, RecursionError, MemoryError) as error:
+            raise SyntaxError(f"the parser gives up: {error!r}") from error
+
+
 def without_directives(text: str) -> str:
     """Code as a reader is to see it: directives speak to the checker.
 
@@ -222,7 +238,13 @@ def without_directives(text: str) -> str:
         >>> without_directives("x / 3  # doctest: +NUMBER")
         'x / 3'
     """
-    return _DIRECTIVE_COMMENT.sub("", text)
+    found = ((line, _directive(line)) for line in text.split("\n"))
+    return "\n".join(line[: match.start()].rstrip() if match else line for line, match in found)
+
+
+def _directive(line: str) -> re.Match[str] | None:
+    """The comment that is a directive: no string ends behind it."""
+    return _DIRECTIVE.search(line, 1 + max(line.rfind("'"), line.rfind('"')))
 
 
 def read_prompts(

@@ -9,16 +9,31 @@ that looks like an example but would not be verified is a
 
 from __future__ import annotations
 
-import ast
 import re
-from collections.abc import Iterator
+from bisect import bisect_right
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from literate.examples import Block, Columns, Document, Example, Problem, Script, read_prompts
+from literate.examples import (
+    Block,
+    Columns,
+    Document,
+    Example,
+    Problem,
+    Script,
+    parse_python,
+    read_prompts,
+)
 
 _OPENING = re.compile(r"(?P<prefix>[>\s]*)(?P<fence>`{3,}|~{3,})(?P<info>[^`]*)")
-_OPTION = re.compile(r"""\s+(?P<key>[\w-]+)(?:=(?P<quote>["'])(?P<value>.*?)(?P=quote))?(?=\s|$)""")
+_OPTION = re.compile(
+    r"""(?<!\s)\s+(?P<key>[\w-]+)(?:=(?:"(?P<double>[^"]*)"|'(?P<single>[^']*)'))?(?=\s|$)"""
+)
+# Of an expression: its strings, and what may end it or keep it from ending.
+_TOKEN = re.compile(
+    r"""(?P<quote>'{3}|"{3}|'|")(?:\\.|(?!(?P=quote)).)*+(?P=quote)|(?P<mark>["'()[\]{}:])"""
+)
+_BRACE = re.compile(r"(?P<mark>[{}])")
 _PROMPT = re.compile(r"[>\s]*>>>(\s|$)")
 _SPAN = re.compile(r"(?<![`\\])(`+)(?!`)(.+?)(?<!`)\1(?!`)")
 _LIVE_MARK = re.compile(r"`[=~]\{")
@@ -105,7 +120,8 @@ class _PageReader:
             self._problem(index, _UNVERIFIED)
         spans = list(_SPAN.finditer(line))
         for mark in _LIVE_MARK.finditer(line):
-            span = next((each for each in spans if each.start() <= mark.start() < each.end()), None)
+            before = bisect_right(spans, mark.start(), key=re.Match.start)
+            span = spans[before - 1] if before else None
             if span is None or span.end(2) <= mark.start():
                 self._problem(index, "a live number that is not closed on its line")
             elif span.start(2) == mark.start() + 1:
@@ -189,7 +205,8 @@ def _options(info: str) -> tuple[dict[str, str], str]:
     """The options of an info string, and what of it could not be read."""
     rest = info.strip().partition(" ")
     tail = rest[1] + rest[2]
-    options = {match["key"]: match["value"] or "" for match in _OPTION.finditer(tail)}
+    matches = _OPTION.finditer(tail)
+    options = {each["key"]: each["double"] or each["single"] or "" for each in matches}
     return options, _OPTION.sub("", tail).strip()
 
 
@@ -220,25 +237,32 @@ class _Number(NamedTuple):
 
 
 def _split_live(content: str) -> _Number | None:
-    """Split `={expression:format} recorded`; the expression may hold braces and colons itself."""
-    for end in reversed([match.start() for match in re.finditer(r"\} ", content)]):
-        recorded = content[end + 2 :].strip()
-        for expression, spec in _fields(content[2:end]):
-            if recorded and _is_expression(expression):
-                return _Number(expression, spec, recorded)
+    """Split `={expression:format} recorded`, where an f-string would split the field."""
+    stop = _unbracketed(content, 2, _TOKEN)
+    end = stop if content[stop : stop + 1] == "}" else _unbracketed(content, stop + 1, _BRACE)
+    expression, recorded = content[2:stop], content[end + 2 :].strip()
+    if content[end : end + 2] == "} " and recorded and _is_expression(expression):
+        return _Number(expression, content[stop + 1 : end], recorded)
     return None
 
 
-def _fields(field: str) -> Iterator[tuple[str, str]]:
-    """Where a field may be cut: as in an f-string, the first colon that leaves an expression."""
-    for match in re.finditer(":", field):
-        yield field[: match.start()], field[match.end() :]
-    yield field, ""
+def _unbracketed(text: str, start: int, tokens: re.Pattern[str]) -> int:
+    """The place of the first colon or closing brace that stands in no string and no brackets."""
+    depth = 0
+    for token in tokens.finditer(text, start):
+        mark = token["mark"]
+        # A string that does not end, or a bracket that none opens.
+        if mark in ("'", '"') or depth < 0:
+            break
+        if depth == 0 and mark in (":", "}"):
+            return token.start()
+        depth += (mark in ("(", "[", "{")) - (mark in (")", "]", "}"))
+    return len(text)
 
 
 def _is_expression(text: str) -> bool:
     try:
-        ast.parse(f"({text})", mode="eval")
-    except (SyntaxError, ValueError):
+        parse_python(f"({text})", mode="eval")
+    except SyntaxError:
         return False
     return bool(text.strip())

@@ -15,9 +15,10 @@ import logging
 import os
 import re
 from collections.abc import Iterator
-from itertools import chain
+from itertools import chain, islice
 from pathlib import Path
 from typing import Any
+from xml.etree import ElementTree
 from xml.etree.ElementTree import Element, SubElement
 
 from markdown import Extension, Markdown
@@ -41,7 +42,11 @@ DISPLAY = re.compile(r"\s*\$\$((?:\\.|(?!\$\$)[^\\])+?)\$\$\s*$", re.DOTALL)
 LEFTOVER = re.compile(r"\$\$|\$(?!\d)|\\[A-Za-z]{2,}")
 STASHED = re.compile("\x02[^\x03]*\x03")
 # What may stand between two words of a source: spaces, and the mark of a quoted line.
-GAP = r"[\s>]"
+GAP = re.compile(r"[\s>]+")
+# What can hold another of its kind. The engine's stack overflows from some four thousand within
+# each other, and takes the process along.
+NESTING = re.compile(r"\\[A-Za-z]+|[{\[^_]")
+DEEPEST = 1000
 # Punctuation that belongs to a formula: a browser would break a line between the two.
 OPENING, CLOSING = "([\u2018\u201c\"'", "-,.;:!?)]\u2019\u201d\"'\u2026"
 # What neither HTML nor XML can hold; a docstring that is not raw makes a bell of `\alpha`.
@@ -80,12 +85,23 @@ def to_mathml(tex: str, *, display: bool = False) -> str:
     if control := CONTROL.search(tex):
         what = f"{control[0]!r} is no character of a formula"
         raise MathError(f"{what} (character {control.start()})")
+    if len(NESTING.findall(tex)) > DEEPEST:
+        raise MathError(f"more than {DEEPEST} commands and groups are no single formula")
     try:
         mathml = _engine.convert_with_local_state(tex, displaystyle=display)
     except LatexError as error:
         where, _, what = str(error).partition(": ")
         raise MathError(f"{what.rstrip('.')} (character {where})") from None
-    return ENTITY.sub(lambda entity: html.unescape(entity[0]), mathml)
+    return _well_formed(ENTITY.sub(lambda entity: html.unescape(entity[0]), mathml))
+
+
+def _well_formed(mathml: str) -> str:
+    """Refuse the few things that the engine translates without escaping them."""
+    try:
+        ElementTree.fromstring(mathml)
+    except ElementTree.ParseError as error:
+        raise MathError(f"it does not become well-formed MathML: {error}") from None
+    return mathml
 
 
 def locate(md: Markdown, before: str, snippet: str, after: str = "") -> str:
@@ -96,16 +112,16 @@ def locate(md: Markdown, before: str, snippet: str, after: str = "") -> str:
     is included. `before` and `after` are the texts around it, which tell it from others like it.
     """
     page, root = _page(md)
-    pattern = re.compile(f"{GAP}*".join([_loose(before), f"({_loose(snippet)})", _loose(after)]))
+    words, skipped = _packed(before + snippet + after), len(_packed(before))
     for path in chain([page] if page else [], _sources(root)):
-        if line := _line_of(pattern, path):
+        if line := _line_of(words, skipped, path):
             return f"{os.path.relpath(path)}:{line}"
     return os.path.relpath(page) if page else "unknown page"
 
 
-def _loose(text: str) -> str:
-    """Return a pattern for `text` however it is indented and wrapped."""
-    return f"{GAP}+".join(map(re.escape, text.split()))
+def _packed(text: str) -> str:
+    """Return `text` as it is however it is indented and wrapped."""
+    return GAP.sub("", text)
 
 
 def _page(md: Markdown) -> tuple[Path | None, Path]:
@@ -128,10 +144,17 @@ def _sources(root: Path) -> Iterator[Path]:
         yield from (here / name for name in sorted(files) if name.endswith((".py", ".md")))
 
 
-def _line_of(pattern: re.Pattern[str], path: Path) -> int | None:
-    text = path.read_text(encoding="utf-8", errors="replace")
-    found = pattern.search(text)
-    return text.count("\n", 0, found.start(1)) + 1 if found else None
+def _line_of(words: str, skipped: int, path: Path) -> int | None:
+    """Return the line of the first occurrence, after so many characters of it."""
+    try:
+        text = path.read_text(encoding="utf-8", errors="replace")
+    except OSError:  # the lock of an editor is a link to nowhere
+        return None
+    start = _packed(text).find(words)
+    if start < 0:
+        return None
+    place = next(islice(re.finditer(r"[^\s>]", text), start + skipped, None))
+    return text.count("\n", 0, place.start()) + 1
 
 
 class _Inline(InlineProcessor):

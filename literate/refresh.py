@@ -8,6 +8,7 @@ recorded, and an output that would not be read back as it was written.
 from __future__ import annotations
 
 import difflib
+import glob
 import os
 import re
 import sys
@@ -23,6 +24,8 @@ from literate.examples import Columns, Document, Example, Lines
 from literate.report import Failure, Report, Result, judge
 from literate.workers import Workers
 
+# Of the file that is to take another's place; its name begins with a dot, so no site shows it.
+_SUFFIX = ".refresh"
 _LINE = re.compile(r"[^\r\n]*(?:\r\n|\r|\n)|[^\r\n]+")
 
 
@@ -33,27 +36,36 @@ def refresh(config: Config, files: Sequence[Path], *, check: bool = False) -> in
         config: The project's settings.
         files: Pages and modules.
         check: Write nothing, and count every difference as an error.
+
+    Raises:
+        OSError: If a file cannot be read or written.
+        ValueError: If a file is not UTF-8.
     """
     bad = False
+    texts = {file.resolve(): config.read(file) for file in files}
     with closing(Workers(config)) as workers:
-        reports = [(file, workers.submit(config.parse(file))) for file in files]
-        for file, future in reports:
-            bad |= _refresh_file(config, file, future.result(), check)
+        runs = [
+            (file, text, workers.submit(config.parse_text(file, text)))
+            for file, text in texts.items()
+        ]
+        for file, text, report in runs:
+            if not check:
+                _sweep(file)
+            bad |= _refresh_file(config, file, text, report.result(), check)
     return int(bad)
 
 
-def _refresh_file(config: Config, file: Path, report: Report, check: bool) -> bool:
+def _refresh_file(config: Config, file: Path, old: str, report: Report, check: bool) -> bool:
     """Refresh one file and say whether that is to be reported as an error."""
-    old = config.read(file)
     stale = [result for result in report.results if _recordable(result)]
     new = rewrite(old, [(each.example, each.outcome.got) for each in stale if each.outcome])
-    refused = _refused(config, file, report, old) or _misread(config, file, report, new)
+    refused = _refused(report) or _misread(config, file, report, new)
+    if not refused and new != old and not check and not write(file, old, new):
+        refused = [Failure(report.document.path, 1, "the file was edited while its examples ran")]
     if refused:
         print(*refused, sep="\n", file=sys.stderr)
         return True
     print(_diff(old, new, config.name(file)), end="")
-    if new != old and not check:
-        write(file, new)
     return check and new != old
 
 
@@ -64,12 +76,10 @@ def _recordable(result: Result) -> bool:
     return not result.outcome.traceback or expects_traceback(result.example)
 
 
-def _refused(config: Config, file: Path, report: Report, old: str) -> list[Failure]:
+def _refused(report: Report) -> list[Failure]:
     """Why nothing of the file may be rewritten."""
-    if config.parse_text(file, old) != report.document:
-        return [Failure(report.document.path, 1, "the file was edited while its examples ran")]
-    recordable = [each.failure for each in report.results if _recordable(each)]
-    return [failure for failure in report.failures if failure not in recordable]
+    others = [each.failure for each in report.results if not _recordable(each)]
+    return sorted([*report.problems, *filter(None, others)], key=lambda failure: failure.line)
 
 
 def _misread(config: Config, file: Path, report: Report, new: str) -> list[Failure]:
@@ -93,7 +103,14 @@ def _statements(document: Document) -> list[str]:
 
 def _diff(old: str, new: str, name: str) -> str:
     lines = difflib.unified_diff(_LINE.findall(old), _LINE.findall(new), f"a/{name}", f"b/{name}")
-    return "".join(line if line.endswith("\n") else line + "\n" for line in lines)
+    return "".join(map(_ended, lines))
+
+
+def _ended(line: str) -> str:
+    """A line of a diff, as `git apply` reads it where the file's last line has no end."""
+    if line.endswith("\n"):
+        return line
+    return line + ("\n" if line.endswith("\r") else "\n\\ No newline at end of file\n")
 
 
 def rewrite(text: str, outputs: Sequence[tuple[Example, str]]) -> str:
@@ -129,7 +146,15 @@ def _rewrite_columns(lines: list[str], place: Columns, got: str) -> None:
 
 def _raw_column(line: str, column: int) -> int:
     """Where a column of the line with expanded tabs is in the line as it is."""
-    return next(index for index in range(len(line)) if len(line[:index].expandtabs(4)) >= column)
+    start = width = 0
+    while width < column:
+        tab = line.find("\t", start)
+        if tab < 0 or width + tab - start >= column:
+            return start + column - width
+        width += tab - start
+        width += 4 - width % 4
+        start = tab + 1
+    return start
 
 
 def _rewrite_lines(lines: list[str], place: Lines, got: str) -> None:
@@ -146,15 +171,29 @@ def _rewrite_lines(lines: list[str], place: Lines, got: str) -> None:
     ]
 
 
-def write(file: Path, text: str) -> None:
-    """Replace a file at once, so that it is never half written."""
+def write(file: Path, old: str, new: str) -> bool:
+    """Replace a file at once, so that it is never half written, unless it is no longer the old one.
+
+    Returns:
+        Whether it was replaced.
+    """
     file = file.resolve()  # the file that a link points to, not the link
-    descriptor, name = tempfile.mkstemp(dir=file.parent, prefix=file.name)
+    descriptor, name = tempfile.mkstemp(dir=file.parent, prefix=f".{file.name}.", suffix=_SUFFIX)
     try:
         with os.fdopen(descriptor, "wb") as stream:
-            stream.write(text.encode("utf-8"))
+            stream.write(new.encode("utf-8"))
+            stream.flush()
+            os.fsync(descriptor)  # a crash of the machine must not leave a name without content
         os.chmod(name, file.stat().st_mode)
-        os.replace(name, file)
-    except BaseException:
-        os.unlink(name)
-        raise
+        unchanged = file.read_bytes() == old.encode("utf-8")
+        if unchanged:
+            os.replace(name, file)
+        return unchanged
+    finally:
+        Path(name).unlink(missing_ok=True)
+
+
+def _sweep(file: Path) -> None:
+    """Remove what a killed process has left beside a file."""
+    for each in file.parent.glob(f".{glob.escape(file.name)}.*{_SUFFIX}"):
+        each.unlink(missing_ok=True)

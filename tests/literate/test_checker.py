@@ -34,6 +34,10 @@ EQUAL = [
     ("1.", "1."),
     ("nan inf -inf", "nan inf -inf"),
     ("a  b\n c", "a b c"),
+    (
+        "Traceback (most recent call last):\n  File 'x', line 1\nE: no",
+        "Traceback (most recent call last):\n  File 'y', line 2\n    f()\nE: no",
+    ),
     ("a\n<BLANKLINE>\nb", "a\n\nb"),
     ("a\n<BLANKLINE>  \nb", "a\n  \nb"),
     ("x=0.5, y=2", "x=0.5000, y=2"),

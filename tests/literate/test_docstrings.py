@@ -102,3 +102,14 @@ def test_problem_in_a_docstring() -> None:
 
 def test_module_that_is_not_python() -> None:
     assert parse("x = 1\ndef f(:\n").problems == (Problem(2, "SyntaxError: invalid syntax"),)
+
+
+def test_module_that_the_parser_gives_up_on() -> None:
+    (problem,) = parse(f"x = {'-' * 9_000}1\n").problems
+    assert problem == Problem(1, "SyntaxError: the parser gives up: MemoryError()")
+    (problem,) = parse("x = 1\0\n").problems
+    assert problem.message.startswith("SyntaxError: source code string cannot contain null bytes")
+
+
+def test_module_that_python_warns_of() -> None:
+    assert parse("x = '\\d'\n'''\n>>> 1\n1\n'''\n").problems == ()

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import ast
 import doctest
 from collections.abc import Callable
 
@@ -7,7 +8,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from literate.examples import Block, Document, Example, Problem, Script, read_prompts
+from literate.examples import (
+    Block,
+    Document,
+    Example,
+    Problem,
+    Script,
+    parse_python,
+    read_prompts,
+    without_directives,
+)
 
 LINES = [
     ">>> ",
@@ -102,6 +112,7 @@ def test_problem_names_line_and_text(text: str, line: int, message: str) -> None
         (">>> x  # doctest: +NUMBER, +ELLIPSIS", {"NUMBER", "ELLIPSIS"}),
         (">>> f(\n...   x)  # doctest:+NUMBER", {"NUMBER"}),
         (">>> print('# doctest: +ELLIPSIS')", set()),
+        (">>> print('#')  # doctest: +ELLIPSIS", {"ELLIPSIS"}),
     ],
 )
 def test_directives(source: str, directives: set[str]) -> None:
@@ -130,6 +141,29 @@ def test_no_text_is_lost_in_a_fence(text: str, prose: bool) -> None:
     dropped = sum("less indented" in each.message for each in problems)
     if not prose:
         assert lines + stray + dropped == sum(bool(line.strip()) for line in text.split("\n"))
+
+
+@pytest.mark.parametrize(
+    ("code", "shown"),
+    [
+        ("x  # doctest: +NUMBER", "x"),
+        ("f(  # doctest: +NUMBER\n  1)", "f(\n  1)"),
+        ("f('# doctest: +NUMBER')", "f('# doctest: +NUMBER')"),
+        ("f('#')  # why", "f('#')  # why"),
+    ],
+)
+def test_directives_are_not_shown(code: str, shown: str) -> None:
+    assert without_directives(code) == shown
+
+
+@pytest.mark.parametrize("text", ["x\0", "-" * 9_000 + "1", "x" + ".x" * 9_000, "(" * 300, "x ="])
+def test_what_is_no_python_is_a_syntax_error(text: str) -> None:
+    with pytest.raises(SyntaxError):
+        parse_python(text)
+
+
+def test_warnings_of_code_are_for_its_run() -> None:
+    assert isinstance(parse_python(r"'\d'", mode="eval"), ast.Expression)
 
 
 def test_live_leaves_skipped_blocks_out() -> None:

@@ -102,6 +102,10 @@ def test_options() -> None:
         ('pycon exec="1" skip', 'skip needs a text, as in skip="..."'),
         ('pycon exec="1" title=" "', 'title needs a text, as in title="..."'),
         ('pycon exec="1" title=x', "cannot read 'title=x' in the options of a live block"),
+        (
+            'pycon exec="1" title="x"y"',
+            'cannot read \'title="x"y"\' in the options of a live block',
+        ),
         ('pycon exec="1" title="x', "cannot read 'title=\"x' in the options of a live block"),
         ('pycon exec="1" hide="1" skip="slow"', "a block that is not run cannot be hidden"),
         ('python exec="1"', "cannot execute 'python'; write pycon"),
@@ -177,6 +181,12 @@ def test_text_in_a_fence_that_belongs_to_no_prompt(page: Page) -> None:
         ("={x} a {b} c", "x", "", "a {b} c"),
         ('={f"{x} a"} 1 a', 'f"{x} a"', "", "1 a"),
         ("={x:,d} 1,234  ", "x", ",d", "1,234"),
+        ("={x:'^7} 'ab'", "x", "'^7", "'ab'"),
+        ("={x:{1}>{w}} } 1", "x", "{1}>{w}", "} 1"),
+        ("={d['}'] + d[':']:d} 3", "d['}'] + d[':']", "d", "3"),
+        ("={'''a'}''':s} a", "'''a'}'''", "s", "a"),
+        (r"={'\'} ' + x} 1", r"'\'} ' + x", "", "1"),
+        (r"={'\d':s} \d", r"'\d'", "s", r"\d"),
     ],
 )
 def test_live_number(
@@ -234,7 +244,11 @@ def test_shown_syntax_is_not_live(line: str, page: Page) -> None:
     assert (document.blocks, document.problems) == ([], ())
 
 
-@pytest.mark.parametrize("content", ["={x}", "={x} ", "={} 1", "={1 +} 2", "={x!r} 1", "={x}1"])
+MALFORMED = ["={x}", "={x} ", "={} 1", "={1 +} 2", "={x!r} 1", "={x}1", "={'x} 1", "={(x} 1", "={x"]
+MALFORMED += ["={lambda: 1} 2", "={x:{w} 1", "={x) + (y} 1", "={" + "-" * 9_000 + "1} 1"]
+
+
+@pytest.mark.parametrize("content", MALFORMED)
 def test_malformed_live_number(content: str, page: Page) -> None:
     document = page(f"a\n\nis `{content}`\n")
     assert problems(document) == [(3, f"cannot read the live number `{content.rstrip()}`")]

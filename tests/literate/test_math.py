@@ -12,8 +12,6 @@ from pathlib import Path
 from xml.etree import ElementTree
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 from markdown import Markdown
 
 from literate.math import MathError, to_mathml
@@ -101,6 +99,23 @@ def test_letterforms() -> None:
 def test_error_says_what_and_where() -> None:
     with pytest.raises(MathError, match=r'^Unknown command "\\fracc" \(character 2\)$'):
         to_mathml(r"x \fracc{1}{2}")
+
+
+@pytest.mark.parametrize("tex", ["{" * 90_000, r"\hat" * 90_000, r"\begin{aligned}" * 90_000])
+def test_nesting_that_would_end_the_process(tex: str) -> None:
+    with pytest.raises(MathError, match="more than 1000 commands and groups"):
+        to_mathml(tex)
+
+
+def test_a_long_formula_is_no_deep_one() -> None:
+    tex = r"\begin{aligned}" + r"x_{i} &= \hat{y} + 1 \\" * 150 + r"\end{aligned}"
+    assert len(list(ElementTree.fromstring(to_mathml(tex)).iter("mtr"))) == 151
+
+
+@pytest.mark.parametrize("tex", [r"\operatorname*<", r"\mathrel\middle|"])
+def test_what_the_engine_does_not_escape(tex: str) -> None:
+    with pytest.raises(MathError, match="it does not become well-formed MathML"):
+        to_mathml(tex)
 
 
 def test_inline() -> None:
@@ -201,6 +216,7 @@ BROKEN = {
     "display": ("One.\n\n$$\n\\foo\n$$\n", 4, "\\foo"),
     "second of two": ("Of `\\foo`.\n\nOf $\\foo$.\n", 3, "\\foo"),
     "in a list": ("- item\n\n    $$\n    a\n    + \\foo\n    $$\n", 4, "a\n+ \\foo"),
+    "behind many of what marks a quote": ("Of\na " + "> " * 50 + "$\\foo$\n", 2, "\\foo"),
     "in a quote": ("Of\n\n> Of $a +\n> \\foo$\n", 3, "a +\n\\foo"),
 }
 
@@ -227,6 +243,7 @@ LEFT_OVER = {
     "inline never closed": ("Of\nthe $x_i and more.\n", 2, "'$' is left as text"),
     "spaces inside": ("Of $ x $.\n", 1, "'$' is left as text"),
     "around a code span": ("Of $x `y` z$.\n", 1, "'$' is left as text"),
+    "behind many of what marks a quote": ("Of\na " + "> " * 50 + "$ x\n", 2, "'$' is left as"),
     "no dollar sign": ("Of\n\\alpha here.\n", 2, r"'\\alpha' is left as text"),
 }
 
@@ -251,6 +268,8 @@ def test_docstring_is_found_in_its_source(
     (tmp_path / "package" / "module.py").write_text(source, encoding="utf-8")
     (tmp_path / ".hidden").mkdir()
     (tmp_path / ".hidden" / "module.py").write_text(source, encoding="utf-8")
+    # An editor's lock.
+    (tmp_path / ".#module.py").symlink_to("user@host.1234")
     monkeypatch.chdir(tmp_path)
     render("Of this.\n\nWhere $\\foo$ is.")
     assert [message.split(": ")[0] for message in warnings] == ["package/module.py:4"]
@@ -268,20 +287,6 @@ def test_a_control_character_is_an_error() -> None:
     # Of "\alpha" in a docstring that is not raw, Python leaves a bell and "lpha".
     with pytest.raises(MathError, match=r"'\\x07' is no character of a formula \(character 2\)"):
         to_mathml("x_\alpha")
-
-
-MARKS = st.sampled_from(["$", "$$", "\\", "{", "}", "\n", "\n\n", "    ", "`", "x", "_", "^", "&"])
-COMMANDS = st.sampled_from(["\\frac", "\\begin{aligned}", "\\end{aligned}", "\\left(", "\\text{"])
-
-
-@given(st.lists(MARKS | COMMANDS | st.text(max_size=3)).map("".join))
-def test_no_text_stops_the_build(text: str) -> None:
-    logging.getLogger("mkdocs.plugins.literate.math").disabled = True
-    try:
-        for formula in formulas(Markdown(extensions=["literate.math"]).convert(text)):
-            assert formula.tag == "math"
-    finally:
-        logging.getLogger("mkdocs.plugins.literate.math").disabled = False
 
 
 # The builders run as a reader runs them, in a process of their own.

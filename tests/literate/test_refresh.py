@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import stat
 import subprocess
 import sys
@@ -122,7 +123,7 @@ def test_docstrings_are_rewritten_too(project: Project) -> None:
 
 
 def test_diff_is_printed(refreshed: Refreshed, capsys: Capture) -> None:
-    refreshed("# T\n\n`={1} 2`")
+    refreshed("# T\n\n`={1} 2`\n")
     assert capsys.readouterr().out == (
         "--- a/docs/page.md\n+++ b/docs/page.md\n@@ -1,3 +1,3 @@\n # T\n \n-`={1} 2`\n+`={1} 1`\n"
     )
@@ -224,12 +225,39 @@ def test_file_that_is_edited_meanwhile_is_left_alone(project: Project, capsys: C
     assert "the file was edited while its examples ran" in capsys.readouterr().err
 
 
+def test_edit_before_the_last_moment_is_not_overwritten(
+    project: Project, monkeypatch: pytest.MonkeyPatch, capsys: Capture
+) -> None:
+    file = project.write("docs/page.md", "`={1} 2` one\n")
+    real = os.fsync
+
+    def edit_meanwhile(descriptor: int) -> None:
+        real(descriptor)
+        project.write("docs/page.md", "`={1} 2` two\n")
+
+    monkeypatch.setattr(os, "fsync", edit_meanwhile)
+    assert refresh(project.config, [file]) == 1
+    assert project.read("docs/page.md") == "`={1} 2` two\n"
+    assert [each.name for each in file.parent.iterdir()] == ["page.md"]
+    output = capsys.readouterr()
+    assert output.err == "docs/page.md:1: the file was edited while its examples ran\n"
+    assert output.out == ""
+
+
+def test_file_that_is_named_twice_is_refreshed_once(project: Project, capsys: Capture) -> None:
+    file, link = project.write("docs/page.md", "`={1} 2`\n"), project.root / "docs" / "link.md"
+    link.symlink_to(file)
+    assert refresh(project.config, [file, file, link]) == 0
+    assert project.read("docs/page.md") == "`={1} 1`\n"
+    assert capsys.readouterr().out.count("+`={1} 1`") == 1
+
+
 def test_write_keeps_the_mode_and_the_link(tmp_path: Path) -> None:
     file, link = tmp_path / "file.md", tmp_path / "link.md"
     file.write_text("old")
     file.chmod(0o640)
     link.symlink_to(file)
-    write(link, "é\r\n")
+    assert write(link, "old", "é\r\n")
     assert link.is_symlink()
     assert file.read_bytes() == "é\r\n".encode()
     assert stat.S_IMODE(file.stat().st_mode) == 0o640
@@ -246,8 +274,87 @@ def test_write_that_fails_leaves_the_file_whole(
 
     monkeypatch.setattr(os, "replace", fail)
     with pytest.raises(OSError, match="disk full"):
-        write(file, "new")
+        write(file, "old", "new")
     assert [(each.name, each.read_text()) for each in tmp_path.iterdir()] == [("file.md", "old")]
+
+
+# Ends itself, as `kill -9` would, where it touches a file of the project for the n-th time.
+KILLED = """
+import os, signal, sys
+left, root, main = int(sys.argv[1]), os.getcwd(), os.getpid()
+
+def count(event, arguments):
+    global left
+    inside = any(isinstance(each, str) and each.startswith(root) for each in arguments)
+    if inside and event.startswith(("open", "os.", "tempfile.")) and os.getpid() == main:
+        left -= 1
+        if left < 0:
+            os.kill(main, signal.SIGKILL)
+
+from literate.__main__ import main as command
+sys.addaudithook(count)
+sys.exit(command(["refresh"]))
+"""
+STALE = {"docs/page.md": "`={1} 2`\r\n", "toy/part.py": "'''\n>>> 3\n4\n'''\n"}
+RENEWED = {"docs/page.md": "`={1} 1`\r\n", "toy/part.py": "'''\n>>> 3\n3\n'''\n"}
+
+
+def kill(project: Project, moment: int) -> tuple[int, dict[str, str]]:
+    """Begin to refresh the stale files, and give the exit status and the files as they are then."""
+    for name, text in STALE.items():
+        project.write(name, text)
+    command = [sys.executable, "-c", KILLED, str(moment)]
+    done = subprocess.run(command, cwd=project.root, stdout=subprocess.DEVNULL, timeout=100)
+    return done.returncode, {name: project.read(name) for name in STALE}
+
+
+def test_kill_at_any_moment_leaves_each_file_old_or_new(project: Project) -> None:
+    seen, status, moment, left = set(), -signal.SIGKILL, 0, False
+    while status == -signal.SIGKILL:
+        status, found = kill(project, moment)
+        assert all(text in (STALE[name], RENEWED[name]) for name, text in found.items())
+        seen.add(tuple(found[name] == RENEWED[name] for name in found))
+        left |= any(project.root.rglob(".*.refresh"))
+        # What a killed process has left is gone after the next one.
+        assert refresh(project.config, [project.root / name for name in STALE]) == 0
+        assert {name: project.read(name) for name in STALE} == RENEWED
+        assert list(project.root.rglob(".*.refresh")) == []
+        moment += 1
+    assert status == 0
+    assert left
+    assert sorted(seen) == [(False, False), (True, False), (True, True)]
+
+
+def git(project: Project, *arguments: str) -> str:
+    settings = ["core.autocrlf=false", "user.name=T", "user.email=t@example.com"]
+    options = [option for setting in settings for option in ("-c", setting)]
+    done = subprocess.run(
+        ["git", *options, *arguments], cwd=project.root, check=True, stdout=subprocess.PIPE
+    )
+    return done.stdout.decode()
+
+
+@pytest.mark.parametrize("end", ["\n", "\r\n"])
+@pytest.mark.parametrize("last", ["", "`={1} 2`"])
+def test_git_shows_and_undoes_what_was_refreshed(
+    end: str, last: str, project: Project, capsys: Capture
+) -> None:
+    old = (PAGE + last).replace("\n", end)
+    new = (FRESH + last.replace("2", "1")).replace("\n", end)
+    file = project.write("docs/page.md", old)
+    git(project, "init", "-q")
+    git(project, "add", ".")
+    git(project, "commit", "-qm", "Old")
+    assert refresh(project.config, [file]) == 0
+    assert git(project, "status", "--porcelain") == " M docs/page.md\n"
+    # What is printed is a patch, which takes back what was done.
+    project.write(".git/patch", capsys.readouterr().out)
+    git(project, "apply", "--reverse", ".git/patch")
+    assert project.read("docs/page.md") == old
+    git(project, "apply", ".git/patch")
+    assert project.read("docs/page.md") == new
+    git(project, "checkout", "--", ".")
+    assert project.read("docs/page.md") == old
 
 
 def test_command_refreshes_named_files_or_all(
@@ -291,6 +398,20 @@ def test_command_runs_as_a_module(project: Project) -> None:
     )
     assert (done.returncode, done.stderr) == (1, "")
     assert "+`={'é'} é`" in done.stdout
+
+
+def test_command_prints_where_the_terminal_lacks_a_character(project: Project) -> None:
+    project.write("docs/a.md", "`={'é'} e`\n")
+    done = subprocess.run(
+        [sys.executable, "-m", "literate", "refresh"],
+        cwd=project.root,
+        env={**os.environ, "PYTHONIOENCODING": "ascii"},
+        capture_output=True,
+        text=True,
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "+`={'\\xe9'} \\xe9`" in done.stdout
+    assert project.read("docs/a.md") == "`={'é'} é`\n"
 
 
 GOT = st.lists(st.sampled_from(["a", " b", "", "  ", "\té", "0.5"]), max_size=4).map(
