@@ -84,12 +84,18 @@ class Lab:
         return f"Lab({self.title!r})"
 
     def _repr_html_(self) -> str:
-        name = f'role="group" aria-label="{escape(self.title)}"{" full" if self.full else ""}'
+        attributes = f'role="group" aria-label="{escape(self.title)}"'
+        # A page keeps room for what the script will show before it has come.
+        if "controls" in self.state:
+            attributes += f' controls="{" ".join(self.state["controls"])}"'
+        if self.full:
+            attributes += " full"
         # As they are, these could end the script, or be taken for an attribute by what reads it.
         marks = {ord(mark): f"\\u{ord(mark):04x}" for mark in "<>&'"}
-        state = json.dumps(self.state).translate(marks)
-        script = f'<script type="application/json">{state}</script>'
-        return f"<attention-lab {name}>{script}{self.fallback}</attention-lab>"
+        script = (
+            f'<script type="application/json">{json.dumps(self.state).translate(marks)}</script>'
+        )
+        return f"<attention-lab {attributes}>{script}{self.fallback}</attention-lab>"
 
     def link(self) -> Link:
         """Give a link that puts this lab's state into the first lab of the page where it stands."""
