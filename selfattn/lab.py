@@ -293,6 +293,7 @@ def _fallback(state: dict[str, Any], steps: _Steps) -> str:
     rank = STEPS.index(state["step"])
     shown = _table(state["words"], state["query"], steps, rank)
     return (
+        "<p>On the site, with JavaScript, these numbers can be changed.</p>"
         f'<div class="lab-steps" role="group" tabindex="0" aria-label="Steps">{shown}</div>'
         f'<div class="lab-maps">{_map(state["words"], steps, rank).svg}</div>'
     )

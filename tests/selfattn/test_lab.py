@@ -90,7 +90,7 @@ def test_the_element_has_a_name_a_state_and_what_stands_in_for_it(inputs, words)
     element = parse(lab(words, inputs, title='Six "words" & more'))
     assert element.tag == "attention-lab"
     assert element.attrib == {"role": "group", "aria-label": 'Six "words" & more'}
-    assert [child.tag for child in element] == ["script", "div", "div"]
+    assert [child.tag for child in element] == ["script", "p", "div", "div"]
     changed = parse(lab(words, inputs, title="t", full=True, controls=["causal", "heads"]))
     assert changed.attrib.keys() - element.attrib.keys() == {"full", "controls"}
     assert changed.get("controls") == "causal heads"
