@@ -66,6 +66,14 @@ def positive(**named: int) -> None:
             raise ValueError(f"{name} must be positive, got {number}")
 
 
+def index(name: str, number: int, length: int) -> None:
+    """Refuse what is no index of a sequence, negative ones included."""
+    if not isinstance(number, int):
+        raise TypeError(f"{name} must be an integer, got {number!r}")
+    if not 0 <= number < length:
+        raise ValueError(f"{name} must be an index from 0 to {length - 1}, got {number}")
+
+
 def boolean_mask(mask: Tensor, shape: tuple[int, ...]) -> None:
     """Refuse a mask that is not boolean or does not broadcast to the shape."""
     if not isinstance(mask, Tensor):

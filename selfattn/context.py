@@ -185,10 +185,7 @@ def _check_trace(queries: Tensor, keys: Tensor, values: Tensor, query: int) -> N
             raise ValueError(f"{name} must have no batch axes, got shape {tuple(tensor.shape)}")
     _check.sequences(**named)
     _check.same("length", lambda tensor: tensor.shape[-2], keys=keys, values=values)
-    if not isinstance(query, int):
-        raise TypeError(f"query must be an integer, got {query!r}")
-    if not 0 <= query < len(queries):
-        raise ValueError(f"query must be an index from 0 to {len(queries) - 1}, got {query}")
+    _check.index("query", query, len(queries))
 
 
 def _vectors(vectors: list[Tensor]) -> list[str]:
