@@ -25,7 +25,7 @@ from .drawing import (
     written,
 )
 
-RADIUS, SIDE = 62.0, WIDTH / 2
+RADIUS, SIDE = 60.0, WIDTH / 2
 
 
 def rotations(
@@ -113,26 +113,29 @@ def _plane(pair: Tensor, rows: Sequence[str], name: str, corner: Point) -> Itera
         line = f"M{center[0]:.1f} {center[1]:.1f}L{x:.1f} {y:.1f}"
         yield f"<path{written(d=line, stroke=color, stroke_width='1.5')}/>"
         yield f"<circle{written(cx=x, cy=y, r=3, fill=color)}/>"
-    yield from _words([_beyond(center, tip) for tip in tips], rows)
+    for (x, y), word in _words(center, tips, rows):
+        yield label(x, y + 4, word, text_anchor="middle")
 
 
-def _beyond(center: Point, tip: Point) -> Point:
-    """Give a place for a word: past the tip, seen from the center."""
+def _words(
+    center: Point, tips: Sequence[Point], rows: Sequence[str]
+) -> Sequence[tuple[Point, str]]:
+    """Place as many of the words as have room, or one for all rows."""
+    for step in (1, 2, 5, 10):
+        pairs = [*zip(tips, rows, strict=True)][::step]
+        shown = [(_beyond(center, tip, word), word) for tip, word in pairs]
+        if len(shown) > 1 and not any(_overlap(*pair) for pair in combinations(shown, 2)):
+            return shown
+    word = rows[0] if len(rows) == 1 else f"{rows[0]}–{rows[-1]}"
+    return [(_beyond(center, tips[0], word), word)]
+
+
+def _beyond(center: Point, tip: Point, word: str) -> Point:
+    """Give a place for the middle of a word: past the tip, seen from the center."""
     x, y = tip[0] - center[0], tip[1] - center[1]
     length = math.hypot(x, y) or 1.0
-    return tip[0] + 12 * x / length, tip[1] + 12 * y / length
-
-
-def _words(places: Sequence[Point], rows: Sequence[str]) -> Iterable[str]:
-    """Write as many of the words as have room, or one for all rows."""
-    for step in (1, 2, 5, 10):
-        shown = [*zip(places, rows, strict=True)][::step]
-        if len(shown) > 1 and not any(_overlap(*pair) for pair in combinations(shown, 2)):
-            break
-    else:
-        shown = [(places[0], rows[0] if len(rows) == 1 else f"{rows[0]}–{rows[-1]}")]
-    for (x, y), word in shown:
-        yield label(x, y + 4, word, text_anchor="middle")
+    gap = 8 + (abs(x) * width_of(word) + abs(y) * FONT) / (2 * length)
+    return tip[0] + gap * x / length, tip[1] + gap * y / length
 
 
 def _overlap(a: tuple[Point, str], b: tuple[Point, str]) -> bool:
