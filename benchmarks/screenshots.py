@@ -7,32 +7,15 @@ and color scheme. Chromium is taken from the CHROMIUM variable, else from /usr/b
 from __future__ import annotations
 
 import argparse
-import functools
 import os
-import threading
-from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Literal
 
 from playwright.sync_api import Browser, sync_playwright
+from serving import serving
 
 WIDTHS = {1440: 900, 390: 844}
 SCHEMES: tuple[Literal["light"], Literal["dark"]] = ("light", "dark")
-
-
-class QuietHandler(SimpleHTTPRequestHandler):
-    """Serves files without a log line for each."""
-
-    def log_message(self, format: str, *args: object) -> None:
-        """Print nothing."""
-
-
-def serve(site: Path) -> ThreadingHTTPServer:
-    """Serve `site` from a thread, on a free port."""
-    handler = functools.partial(QuietHandler, directory=str(site))
-    server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
-    threading.Thread(target=server.serve_forever, daemon=True).start()
-    return server
 
 
 def pages(site: Path) -> list[str]:
@@ -73,14 +56,12 @@ def main() -> None:
     options = parser.parse_args()
     options.folder.mkdir(parents=True, exist_ok=True)
     names = [page for page in pages(options.site) if (options.only or "") in name(page)]
-    server = serve(options.site)
-    with sync_playwright() as playwright:
+    with serving(options.site) as server, sync_playwright() as playwright:
         browser = playwright.chromium.launch(
             executable_path=os.environ.get("CHROMIUM", "/usr/bin/chromium")
         )
-        photograph(browser, f"http://127.0.0.1:{server.server_port}", names, options.folder)
+        photograph(browser, server.origin, names, options.folder)
         browser.close()
-    server.shutdown()
 
 
 if __name__ == "__main__":

@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-import functools
 import os
 import subprocess
 import sys
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
 from playwright.sync_api import Browser, ConsoleMessage, Page, Response, Route, sync_playwright
+from serving import Server, serving
 
 ROOT = Path(__file__).parents[2]
 CHROMIUM = Path(os.environ.get("CHROMIUM", "/usr/bin/chromium"))
@@ -22,32 +20,33 @@ CHROMIUM = Path(os.environ.get("CHROMIUM", "/usr/bin/chromium"))
 
 @dataclass
 class Site:
-    """The built files and the address that serves them."""
+    """The built files and what serves them."""
 
     folder: Path
-    origin: str
+    server: Server
+
+    @property
+    def origin(self) -> str:
+        """The address of the first page, without a slash at the end."""
+        return self.server.origin
 
 
 @dataclass
 class Visit:
-    """An open tab, and everything that went wrong in it."""
+    """An open tab, what was sent to it, and everything that went wrong in it."""
 
     tab: Page
-    origin: str
+    site: Site
+    sent: list[tuple[str, int]] = field(default_factory=list)
     outside: list[str] = field(default_factory=list)
     errors: list[str] = field(default_factory=list)
 
     def open(self, address: str) -> Page:
         """Go to an address of the site, and wait until it is at rest."""
-        self.tab.goto(f"{self.origin}/{address}", wait_until="networkidle")
+        self.site.server.sent.clear()
+        self.tab.goto(f"{self.site.origin}/{address}", wait_until="networkidle")
+        self.sent = list(self.site.server.sent)
         return self.tab
-
-
-class QuietHandler(SimpleHTTPRequestHandler):
-    """Serves files without a log line for each."""
-
-    def log_message(self, format: str, *args: object) -> None:
-        """Print nothing."""
 
 
 @pytest.fixture(scope="session")
@@ -63,13 +62,9 @@ def chromium() -> Path:
 def site(chromium: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
     """The site, built as it is published, and served."""
     folder = tmp_path_factory.mktemp("site")
-    handler = functools.partial(QuietHandler, directory=str(folder))
-    with ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
-        origin = f"http://127.0.0.1:{server.server_port}"
-        build(folder, origin)
-        threading.Thread(target=server.serve_forever, daemon=True).start()
-        yield Site(folder, origin)
-        server.shutdown()
+    with serving(folder) as server:
+        build(folder, server.origin)
+        yield Site(folder, server)
 
 
 def build(folder: Path, origin: str, *, root: Path = ROOT, **variables: str) -> None:
@@ -109,7 +104,7 @@ def visiting(browser: Browser, site: Site) -> Iterator[Visit]:
         reduced_motion="reduce",
         permissions=["clipboard-read", "clipboard-write"],
     )
-    opened = Visit(context.new_page(), site.origin)
+    opened = Visit(context.new_page(), site)
 
     def keep_inside(route: Route) -> None:
         if route.request.url.startswith((f"{site.origin}/", "data:", "blob:")):

@@ -1,0 +1,112 @@
+"""What a page loads, when, and that nothing moves under the reader's eyes meanwhile."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+from playwright.sync_api import Browser, Page
+
+from .conftest import Site, Visit
+
+# What the search needs: the texts of the site, and the theme's program that searches them.
+TEXTS, PROGRAM = "**/search/texts.json", "**/workers/search.*.js"
+RESULT = ".md-search-result__link"
+
+# A phone's connection, as Lighthouse has it.
+SLOW = {"offline": False, "latency": 150, "downloadThroughput": 200_000, "uploadThroughput": 90_000}
+
+WATCH_SHIFTS = """
+    window.shift = 0;
+    new PerformanceObserver((list) => {
+        for (const { value } of list.getEntries()) window.shift += value;
+    }).observe({ type: "layout-shift", buffered: true });
+"""
+AT_REST = "() => document.fonts.ready.then(() => new Promise(requestAnimationFrame))"
+
+
+def longest(site: Site) -> str:
+    """The chapter whose page holds most."""
+    chapters = (file for file in site.folder.glob("*/index.html"))
+    return max(chapters, key=lambda file: file.stat().st_size).parent.name + "/"
+
+
+@pytest.fixture
+def tab(browser: Browser, site: Site) -> Iterator[Page]:
+    """A tab that keeps what it has fetched; one that watches the network does not."""
+    context = browser.new_context()
+    yield context.new_page()
+    context.close()
+
+
+def test_next_page_fetches_itself_and_nothing_again(tab: Page, site: Site) -> None:
+    tab.goto(site.origin, wait_until="networkidle")
+    first = {address for address, _ in site.server.sent}
+    site.server.sent.clear()
+    tab.goto(f"{site.origin}/{longest(site)}", wait_until="networkidle")
+    assert f"/{longest(site)}" in {address for address, _ in site.server.sent}
+    assert not {address for address, _ in site.server.sent} & first
+
+
+@pytest.mark.parametrize("width", [390, 1440])
+@pytest.mark.parametrize("which", ["home", "longest"])
+def test_nothing_moves_while_a_page_loads(visit: Visit, which: str, width: int) -> None:
+    client = visit.tab.context.new_cdp_session(visit.tab)
+    client.send("Network.enable")
+    client.send("Network.emulateNetworkConditions", SLOW)
+    visit.tab.add_init_script(WATCH_SHIFTS)
+    visit.tab.set_viewport_size({"width": width, "height": 844})
+    tab = visit.open({"home": "", "longest": longest(visit.site)}[which])
+    tab.evaluate(AT_REST)
+    assert tab.evaluate("() => window.shift") < 0.005
+
+
+def test_search_is_fetched_when_its_field_is_entered(tab: Page, site: Site) -> None:
+    fetched: list[str] = []
+    tab.on("request", lambda request: fetched.append(request.url))
+    tab.goto(f"{site.origin}/weights/", wait_until="networkidle")
+    assert not [url for url in fetched if "/workers/" in url or "texts.json" in url]
+    with tab.expect_response(TEXTS), tab.expect_response(PROGRAM):
+        tab.keyboard.press("/")
+    site.server.sent.clear()
+    tab.keyboard.type("softmax")
+    tab.locator(RESULT).first.wait_for()
+    assert site.server.sent == []
+
+
+@pytest.mark.parametrize(
+    ("name", "page"),
+    [
+        ("softmax", "/weights/"),
+        ("softmax", "/reference/weights/"),
+        ("Jacobian", "/backward/"),
+        ("rotary", "/positions/"),
+        ("scaled dot-product", "/scaling/"),
+        ("causal_mask", "/reference/attention/"),
+        ("KVCache", "/reference/modules/"),
+        ("naive", "/reference/weights/"),
+    ],
+)
+def test_search_finds_formulas_and_functions(visit: Visit, name: str, page: str) -> None:
+    tab = visit.open(f"?q={name}")
+    tab.locator(RESULT).first.wait_for()
+    links = [link.get_attribute("href") or "" for link in tab.locator(RESULT).all()]
+    assert any(link.startswith(f"{visit.site.origin}{page}") for link in links)
+    assert visit.errors == []
+
+
+def test_search_recovers_from_a_lost_connection(visit: Visit) -> None:
+    tab = visit.open("weights/")
+    tab.route(TEXTS, lambda route: route.abort())
+    tab.keyboard.press("/")
+    with tab.expect_event("requestfailed"):
+        tab.keyboard.type("softm")
+    tab.unroute(TEXTS)
+    tab.keyboard.type("ax")
+    tab.locator(RESULT).first.wait_for()
+
+
+def test_words_that_were_searched_are_marked(visit: Visit) -> None:
+    tab = visit.open("weights/?h=softmax")
+    assert set(tab.locator("article mark").all_text_contents()) <= {"softmax", "Softmax"}
+    assert tab.locator("article mark").count() > 5
