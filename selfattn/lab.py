@@ -151,7 +151,8 @@ def lab(
         normalization: How scores become weights, by `"softmax"` or divided by their `"sum"`.
         query: The index of the word that asks, from 0 to $T - 1$.
         step: The last step that is shown, of `scores`, `weights`, `contributions`, `context`.
-        controls: What the reader can change, by name; by default everything.
+        controls: What the reader can change beside the words and their numbers, by default all of
+            `steps`, `normalization`, `scale`, `causal`, `temperature`, `heads`.
         full: Whether the lab is the subject of its page.
 
     Returns:
