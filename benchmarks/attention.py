@@ -226,7 +226,7 @@ def table(found: Record) -> Iterator[str]:
     """Everything that was measured, as text."""
     yield " ".join(f"{name} {found[name]};" for name in ("device", "threads", "torch", "date"))
     yield f"matrix product, GFLOP/s: {found['peak_gflops']}"
-    yield "dtype     H causal      T  method                     ms  to SDPA  quartiles, share of peak"
+    yield "dtype     H causal      T  method                     ms  to SDPA  quartiles; of peak"
     for r in found["results"]:  # type: ignore[attr-defined]
         low, high = r["quartiles"]
         share = r["gflops"] / found["peak_gflops"][r["dtype"]]  # type: ignore[index]
