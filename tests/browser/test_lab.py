@@ -18,9 +18,9 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Browser, Page, Route, expect
 
-from selfattn import causal_mask, context, similarity, softmax, sum_normalize
+from selfattn import causal_mask, context, similarity, softmax, sum_normalize, trace
 
 from .conftest import ROOT, QuietHandler, Site, visiting
 
@@ -331,3 +331,523 @@ def test_state_goes_through_a_link_unharmed(steady: Page, state: dict[str, Any])
     # Python reads a large float as an integer with digits that it does not have.
     back, state = (json.loads(json.dumps(one), parse_int=float) for one in (back["state"], state))
     assert {name: back[name] for name in state} == state
+
+
+# What a reader does.
+
+
+def lab(tab: Page, number: int = 0) -> Any:
+    return tab.locator("attention-lab").nth(number)
+
+
+def state(tab: Page, number: int = 0) -> Any:
+    return lab(tab, number).evaluate("(lab) => lab.state")
+
+
+def test_words_that_ask_are_chosen_by_mouse_and_keyboard(tab: Page) -> None:
+    query = lab(tab).get_by_role("radiogroup", name="Query")
+    query.get_by_text("starts").click()
+    assert state(tab)["query"] == 2
+    tab.keyboard.press("ArrowRight")
+    assert state(tab)["query"] == 3
+    expect(query.get_by_role("radio", name="with")).to_be_focused()
+    row = trace(*[torch.tensor(X)] * 3, query=3)
+    numbers = [f"{row.scores[1]:.4f}", f"{row.weights[1]:.4f}"]
+    assert lab(tab).get_by_role("row", name="journey").first.inner_text().split()[1:] == numbers
+
+
+def test_words_that_ask_are_chosen_by_touch(browser: Browser, bench: Site) -> None:
+    context = browser.new_context(
+        viewport={"width": 390, "height": 844}, has_touch=True, is_mobile=True
+    )
+    tab = context.new_page()
+    tab.goto(f"{bench.origin}/index.html")
+    lab(tab).get_by_role("radiogroup", name="Query").get_by_text("step").tap()
+    assert state(tab)["query"] == 5
+    canvas = lab(tab).locator("canvas")
+    canvas.scroll_into_view_if_needed()
+    box = canvas.bounding_box()
+    assert box
+    tab.touchscreen.tap(box["x"] + box["width"] / 2, box["y"] + box["height"] * 0.95 / 7 * 1.5)
+    assert state(tab)["query"] == 0
+    context.close()
+
+
+def test_steps_go_by_buttons_and_arrow_keys(tab: Page) -> None:
+    steps = lab(tab).get_by_role("radiogroup", name="Step")
+    steps.get_by_text("Scores").click()
+    seen = []
+    for _ in range(4):
+        seen.append((state(tab)["step"], lab(tab).locator("math").text_content()))
+        tab.keyboard.press("ArrowRight")
+    assert [step for step, _ in seen] == ["scores", "weights", "contributions", "context"]
+    assert len({formula for _, formula in seen}) == 4
+    assert state(tab)["step"] == "scores"
+    following = lab(tab).get_by_role("button", name="Next step")
+    for step in ("weights", "contributions", "context"):
+        following.click()
+        assert state(tab)["step"] == step
+    lab(tab).get_by_role("button", name="Back to the first step").click()
+    assert state(tab)["step"] == "scores"
+
+
+def test_each_step_says_its_formula_with_the_words_and_numbers_of_the_query(tab: Page) -> None:
+    shown = {
+        "Scores": ("match journey?", "1.4950", "Score of journey for journey: 1.4950"),
+        "Weights": ("listen", "0.2379", "4.4593 ÷ 18.7453 = 0.2379"),
+        "Contributions": ("take", "0.1308", "0.2379 × 0.5500 = 0.1308"),
+        "Context": ("become", "0.4419", "What journey becomes, coordinate 0: 0.4419"),
+    }
+    for step, texts in shown.items():
+        lab(tab).get_by_text(step, exact=True).click()
+        for text, where in zip(texts, (".lab-said", "math", ".lab-made"), strict=True):
+            expect(lab(tab).locator(where)).to_contain_text(text)
+    assert lab(tab).get_by_role("row", name="sum").inner_text().split() == [
+        *("sum", "1.0000", "0.4419", "0.6515", "0.5683"),
+    ]
+
+
+def test_pointing_at_a_number_shows_its_dot_product_term_by_term(tab: Page) -> None:
+    lab(tab).get_by_text("Scores", exact=True).click()
+    lab(tab).get_by_role("gridcell", name="1.4754").hover()
+    made = lab(tab).get_by_role("group", name="How the number was made")
+    expect(made).to_contain_text("Score of starts for journey: 1.4754")
+    rows = [row.split() for row in made.locator("tbody tr").all_inner_texts()]
+    assert rows == [
+        ["journey", "0.5500", "0.8700", "0.6600"],
+        ["×", "starts", "0.5700", "0.8500", "0.6400"],
+        ["=", "0.3135", "0.7395", "0.4224"],
+    ]
+
+
+def test_numbers_are_reached_and_read_out_by_the_keyboard(tab: Page) -> None:
+    lab(tab).get_by_role("gridcell", name="0.2379").focus()
+    tab.keyboard.press("ArrowDown")
+    made = lab(tab).get_by_role("group", name="How the number was made")
+    expect(made).to_contain_text("Weight of starts for journey")
+    expect(lab(tab).locator(".lab-unseen[role=status]")).to_contain_text("Weight of starts")
+    tab.keyboard.press("ArrowLeft")
+    expect(made).to_contain_text("Score of starts for journey")
+    # The tab key leaves the numbers, and comes back to the same one.
+    tab.keyboard.press("Tab")
+    tab.keyboard.press("Shift+Tab")
+    expect(lab(tab).get_by_role("gridcell", name="1.4754")).to_be_focused()
+
+
+def test_projected_numbers_show_their_products_too(tab: Page) -> None:
+    own = lab(tab, 1)
+    own.get_by_role("grid", name="Queries").get_by_role("row", name="journey").locator("td").first.hover()
+    made = own.get_by_role("group", name="How the number was made")
+    expect(made).to_contain_text("Query of journey, coordinate 0: 0.7675")
+    assert made.locator("tbody tr").last.inner_text().split() == ["=", "0.5500", "0.2175", "0.0000"]
+
+
+def test_numbers_of_a_later_word_are_hidden_and_say_so(tab: Page) -> None:
+    own = lab(tab, 1)
+    own.get_by_text("Scores", exact=True).click()
+    own.get_by_text("hidden").last.hover()
+    expect(own.locator(".lab-made")).to_contain_text("step comes later than journey, and is hidden")
+
+
+def edit(tab: Page) -> Any:
+    lab(tab).get_by_role("button", name="Edit").click()
+    return lab(tab).get_by_role("group", name="Numbers")
+
+
+MALFORMED = {
+    "": "missing",
+    "  ": "missing",
+    "abc": "no number",
+    "0x10": "no number",
+    "1.5.2": "no number",
+    "--1": "no number",
+    "NaN": "no number",
+    "Infinity": "no number",
+    "1,5": "Write a point: 1.5",
+    "1e400": "Too large",
+    "1e300": "Too large",
+    "-1e31": "Too large",
+}
+
+
+@pytest.mark.parametrize("text", MALFORMED)
+def test_malformed_numbers_are_explained_and_the_last_good_one_counts(tab: Page, text: str) -> None:
+    box = edit(tab).get_by_role("textbox", name="journey, coordinate 1")
+    before = lab(tab).evaluate("(lab) => lab.result.context")
+    box.fill(text)
+    note = lab(tab).get_by_role("group", name="Numbers").get_by_role("status")
+    expect(note).to_contain_text(MALFORMED[text])
+    expect(note).to_contain_text("the last good one counts")
+    assert box.get_attribute("aria-invalid") == "true"
+    assert box.get_attribute("aria-describedby") == note.get_attribute("id")
+    assert lab(tab).evaluate("(lab) => lab.result.context") == before
+    box.fill("0.5")
+    expect(note).to_be_hidden()
+    assert state(tab)["x"][1][1] == 0.5
+    assert box.get_attribute("aria-invalid") is None
+
+
+@pytest.mark.parametrize(
+    ("text", "number", "remark"),
+    [("-0", 0, "−0 counts as 0"), ("1e-400", 0, "So small"), ("0", 0, ""), ("−2.5", -2.5, ""), ("1E30", 1e30, ""), (".5", 0.5, "")],
+)
+def test_numbers_at_the_edge_are_taken(tab: Page, text: str, number: float, remark: str) -> None:
+    box = edit(tab).get_by_role("textbox", name="journey, coordinate 1")
+    box.fill(text)
+    assert lab(tab).evaluate("(lab) => Object.is(lab.state.x[1][1], -0)") is False
+    assert state(tab)["x"][1][1] == number
+    note = lab(tab).get_by_role("group", name="Numbers").locator("[role=status]")
+    assert remark in (note.text_content() or "")
+    assert nonsense(lab(tab).inner_text(), []) == []
+
+
+def test_a_second_mistake_does_not_hide_the_first(tab: Page) -> None:
+    panel = edit(tab)
+    first, second = (panel.get_by_role("textbox", name=f"journey, coordinate {c}") for c in (0, 1))
+    first.fill("abc")
+    second.fill("1e99")
+    second.fill("1")
+    expect(panel.get_by_role("status")).to_contain_text("no number")
+    lab(tab).get_by_role("button", name="Reset").click()
+    assert state(tab) == {**state(tab), **SIX}
+    expect(panel.locator("[role=status]")).to_be_hidden()
+    assert first.input_value() == "0.55"
+
+
+def test_the_slider_pulls_the_number_that_was_edited(tab: Page) -> None:
+    panel = edit(tab)
+    panel.get_by_label("starts, coordinate 2").focus()
+    slider = panel.get_by_role("slider", name="starts, coordinate 2")
+    slider.fill("-1.25")
+    assert state(tab)["x"][2][2] == -1.25
+    assert panel.get_by_role("textbox", name="starts, coordinate 2").input_value() == "-1.25"
+
+
+def test_matrices_are_edited(tab: Page) -> None:
+    own = lab(tab, 1)
+    own.get_by_label("Wv, row 2, column 5").fill("-7")
+    assert state(tab, 1)["w_value"][2][5] == -7
+    own.get_by_label("Wk, row 0, column 0").fill("abc")
+    assert state(tab, 1)["w_key"] == HEADS["w_key"]
+
+
+def test_words_are_added_renamed_and_removed(tab: Page) -> None:
+    panel = edit(tab)
+    panel.get_by_role("button", name="Add a word").click()
+    tab.keyboard.type("<b>&\"home\"")
+    assert state(tab)["words"] == [*WORDS, "<b>&\"home\""]
+    assert len(state(tab)["x"]) == 7
+    expect(lab(tab).get_by_role("radio", name="<b>&")).to_have_count(1)
+    panel.get_by_role("button", name="Remove Your").click()
+    assert state(tab)["words"] == [*WORDS[1:], "<b>&\"home\""]
+    assert state(tab)["query"] == 0
+    assert state(tab)["x"][0] == X[1]
+    name = panel.get_by_label("Word 0")
+    expect(name).to_be_focused()
+    name.fill(" ")
+    expect(panel.get_by_role("status")).to_contain_text("A word needs a letter")
+    assert state(tab)["words"][0] == "journey"
+    for _ in range(5):
+        panel.get_by_role("button", name="Remove").last.click()
+    assert state(tab)["words"] == ["journey"]
+    expect(panel.get_by_role("button", name="Remove journey")).to_be_disabled()
+    assert lab(tab).evaluate("(lab) => lab.result.weights") == [[[1]]]
+
+
+def test_there_are_at_most_64_words(tab: Page) -> None:
+    many = {"words": [f"w{i}" for i in range(63)], "x": [[i / 63, 1] for i in range(63)]}
+    panel = edit(tab)
+    lab(tab).evaluate("(lab, state) => { lab.state = state; }", many)
+    panel.get_by_role("button", name="Add a word").click()
+    expect(panel.get_by_role("button", name="64 words are the most")).to_be_disabled()
+    assert len(state(tab)["words"]) == 64
+
+
+def test_switches_change_what_they_say(tab: Page) -> None:
+    own = lab(tab, 1)
+    own.get_by_label("Divide by √2").uncheck()
+    own.get_by_label("Hide later words").uncheck()
+    own.get_by_text("Sum", exact=True).click()
+    expect(own.get_by_role("textbox", name="Temperature")).to_be_disabled()
+    own.get_by_text("Softmax", exact=True).click()
+    own.get_by_role("textbox", name="Temperature").fill("0.25")
+    own.get_by_role("combobox", name="Number of heads").select_option("1")
+    changed = {"scale": False, "causal": False, "temperature": 0.25, "num_heads": 1}
+    assert state(tab, 1) == {**state(tab, 1), **HEADS, **changed}
+    expect(own.get_by_text("Divide by √4")).to_be_visible()
+
+
+def test_heads_that_do_not_divide_the_widths_are_not_to_be_had(tab: Page) -> None:
+    options = lab(tab, 1).get_by_role("combobox").locator("option")
+    assert options.all_inner_texts() == [
+        *("1", "2", "3 does not divide 4", "4 does not divide 6"),
+        *("5 does not divide 4", "6 does not divide 4"),
+    ]
+    assert [option.is_disabled() for option in options.all()] == [False, False, *[True] * 4]
+
+
+def test_the_head_that_is_shown_can_be_chosen(tab: Page) -> None:
+    own = lab(tab, 1)
+    before = own.locator("tbody").first.inner_text()
+    own.get_by_role("radiogroup", name="Head").get_by_text("1").click()
+    assert state(tab, 1)["head"] == 1
+    assert own.locator("tbody").first.inner_text() != before
+
+
+@pytest.mark.parametrize("text", ["0", "-1", "1e-31", "abc", ""])
+def test_a_temperature_that_is_none_is_explained(tab: Page, text: str) -> None:
+    lab(tab).get_by_role("textbox", name="Temperature").fill(text)
+    note = lab(tab).get_by_role("group", name="Settings").get_by_role("status")
+    expect(note).to_be_visible()
+    assert state(tab)["temperature"] == 1
+
+
+@pytest.mark.parametrize(
+    ("x", "text"),
+    [
+        ([[1, 0], [0, 1], [-1, 0]], "The scores of a sum to zero, and nothing can be divided by that"),
+        ([[1, 0], [0, 1], [-3, 0]], "The scores of a sum to −2.0000, less than zero"),
+        ([[2, 0], [0, 1], [-1, 0]], "A negative score gives a a negative weight"),
+    ],
+)
+def test_sums_that_make_no_shares_are_explained(tab: Page, x: Any, text: str) -> None:
+    changed = {"words": ["a", "b", "c"], "x": x, "normalization": "sum", "step": "weights"}
+    for step in ("weights", "contributions", "context"):
+        lab(tab).evaluate("(lab, state) => { lab.state = state; }", {**changed, "step": step})
+        expect(lab(tab).locator(".lab-said")).to_contain_text(text)
+        assert nonsense(lab(tab).inner_text(), []) == []
+
+
+REFUSED: dict[str, tuple[dict[str, Any], str]] = {
+    "no words": ({"words": [], "x": []}, "there must be 1 to 64 words"),
+    "a word that is none": ({"words": ["a", "b", "c", "d", "e", 6]}, "printable"),
+    "a row too few": ({"x": X[:5]}, "x must have 6 rows"),
+    "a row too short": ({"x": [[1], *X[1:]]}, "rows of x must be equally long"),
+    "a text": ({"x": [["1", 2, 3], *X[1:]]}, "x must hold numbers"),
+    "too large": ({"x": [[1e31, 2, 3], *X[1:]]}, "at most 1e30"),
+    "a matrix too low": ({"w_value": [[1], [2]]}, "w_value must have 3 rows"),
+    "widths": ({"w_query": [[1], [2], [3]]}, "queries and keys must have one width, not 1 and 3"),
+    "heads": ({"num_heads": 2}, "the number of heads, 2, must divide the widths 3 and 3"),
+    "no heads": ({"num_heads": 0}, "there must be 1 head or more"),
+    "half a head": ({"num_heads": 1.5}, "there must be 1 head or more"),
+    "cold": ({"temperature": 0}, "the temperature must be from 1e-30"),
+    "normalization": ({"normalization": "max"}, "normalization must be softmax or sum"),
+    "step": ({"step": "end"}, "step must be scores or weights"),
+    "scale": ({"scale": 1}, "scale must be false or true"),
+    "query": ({"query": 6}, "the query must be from 0 to 5"),
+    "head": ({"head": 1}, "the head must be from 0 to 0"),
+}
+
+
+@pytest.mark.parametrize("case", REFUSED)
+def test_a_wrong_state_is_refused_and_changes_nothing(tab: Page, case: str) -> None:
+    change, message = REFUSED[case]
+    refused = lab(tab).evaluate(
+        "(lab, state) => { try { lab.state = state; } catch (error) { return error.message; } }",
+        {**SIX, **change},
+    )
+    assert message in refused
+    assert state(tab) == {**state(tab), **SIX}
+
+
+def test_a_lab_that_cannot_start_says_so_above_its_table(browser: Browser, bench: Site) -> None:
+    with visiting(browser, bench) as visit:
+        tab = visit.open("broken.html")
+        expect(lab(tab)).to_contain_text("This lab cannot start: the query must be from 0 to 5.")
+        expect(lab(tab).locator("table")).to_be_visible()
+        assert visit.errors == []
+
+
+# Links.
+
+
+@pytest.mark.parametrize("number", [0, 1])
+def test_copied_link_opens_the_same_lab_in_the_same_state(tab: Page, number: int) -> None:
+    lab(tab, number).get_by_text("Context", exact=True).click()
+    lab(tab, number).get_by_role("button", name="Copy link").click()
+    expect(lab(tab, number).get_by_role("button", name="Copied")).to_be_visible()
+    link = tab.evaluate("() => navigator.clipboard.readText()")
+    wanted = [state(tab, 0), state(tab, 1)]
+    tab.goto("about:blank")
+    tab.goto(link)
+    assert [state(tab, 0), state(tab, 1)] == wanted
+    expect(lab(tab, number)).to_be_in_viewport()
+
+
+GOOD = "v=1&words=a,b&x=1,2,3,4"
+MALFORMED_LINKS = {
+    "": "version",
+    "v=2&words=a&x=1": "version",
+    "v=1": "no words or no vectors",
+    "v=1&words=a,b": "no words or no vectors",
+    "v=1&words=a,b&x=1,2,3": "do not fill their rows",
+    "v=1&words=a,b&x=1,2,3,b": "where a number belongs",
+    "v=1&words=a,b&x=1,2,3,1e300": "where a number belongs",
+    "v=1&words=a,b&x=1,2,3,": "where a number belongs",
+    "v=1&words=%E0%A4%A&x=1": "garbled",
+    "v=1&words=%00&x=1": "printable",
+    f"{GOOD}&x=1,2,3,4": "without a meaning",
+    f"{GOOD}&toString=1": "without a meaning",
+    f"{GOOD}&query": "without a meaning",
+    f"{GOOD}&query=1=2": "without a meaning",
+    f"{GOOD}&query=2": "the query must be from 0 to 1",
+    f"{GOOD}&query=0.5": "the query must be from 0 to 1",
+    f"{GOOD}&num_heads=3": "must divide",
+    f"{GOOD}&causal=2": "causal must be false or true",
+    f"{GOOD}&step=": "step must be",
+    f"{GOOD}&temperature=-1": "the temperature must be",
+    f"{GOOD}&w_key=1,2,3": "do not fill their rows",
+    f"v=1&words={','.join('a' * 65)}&x={','.join('1' * 65)}": "1 to 64 words",
+}
+
+
+@pytest.mark.parametrize("text", MALFORMED_LINKS)
+def test_malformed_link_is_explained(tab: Page, text: str) -> None:
+    tab.evaluate("(text) => { location.hash = text; }", f"lab=1&{text}")
+    note = lab(tab, 1).get_by_role("status").filter(has_text="This link cannot be used")
+    expect(note).to_contain_text(MALFORMED_LINKS[text])
+    assert state(tab, 1) == {**state(tab, 1), **HEADS}
+    assert state(tab, 0) == {**state(tab, 0), **SIX}
+    tab.reload()
+    expect(note).to_contain_text(MALFORMED_LINKS[text])
+
+
+@pytest.mark.parametrize("key", ["7", "", "nowhere"])
+def test_link_to_no_lab_is_explained_by_the_first(tab: Page, key: str) -> None:
+    tab.evaluate("(text) => { location.hash = text; }", f"lab={key}&{GOOD}")
+    expect(lab(tab)).to_contain_text("its lab is not on this page")
+    expect(lab(tab, 1)).not_to_contain_text("its lab is not on this page")
+
+
+def test_other_anchors_are_left_alone(tab: Page) -> None:
+    tab.evaluate("() => { location.hash = 'after'; }")
+    expect(tab.locator("#after")).to_be_in_viewport()
+    assert state(tab) == {**state(tab), **SIX}
+
+
+def test_without_a_clipboard_the_text_is_there_to_be_copied(tab: Page) -> None:
+    tab.evaluate("() => { navigator.clipboard.writeText = () => Promise.reject(new Error('no')); }")
+    lab(tab).get_by_role("button", name="Copy Python").click()
+    paper = lab(tab).get_by_role("textbox", name="Text to copy")
+    expect(paper).to_be_focused()
+    assert paper.input_value() == lab(tab).evaluate("(lab) => lab.python")
+
+
+# Whatever happens.
+
+ACT = """([name, place, text]) => {
+    const lab = document.querySelectorAll("attention-lab")[1];
+    const nodes = [...lab.querySelectorAll(name)].filter((node) => node.checkVisibility() && !node.disabled);
+    const node = nodes[Math.floor(place * nodes.length)];
+    if (!node) return lab.innerText;
+    node.focus();
+    if (text !== null) {
+        const free = [...(node.options ?? [])].filter((option) => !option.disabled);
+        node.value = free.length ? free[Number(text) % free.length].value : text;
+        node.dispatchEvent(new Event("input", { bubbles: true }));
+        node.dispatchEvent(new Event("change", { bubbles: true }));
+    } else node.click();
+    node.dispatchEvent(new MouseEvent("mouseover", { bubbles: true }));
+    const numbers = JSON.stringify([lab.state, lab.result]);
+    const values = [...lab.querySelectorAll("input")].map((input) => input.value).join(" ");
+    const named = [...lab.querySelectorAll("[aria-label]")].map((one) => one.ariaLabel).join(" ");
+    return [lab.innerText, values, named, lab.link, lab.python, numbers.replaceAll("null", "")].join(" ");
+}"""
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_two_hundred_random_actions_show_no_nonsense(tab: Page, seed: int) -> None:
+    chance = random.Random(seed)
+    kinds = {
+        ".lab-number": ["", "abc", "1e400", "1e300", "1e30", "-1e30", "-0", "1,5", "0", "0.3", "-2", "1e-30"],
+        "th input": ["word", "", "x y", "日本"],
+        "input[type=range]": ["-4", "4", "0.5"],
+        "select": ["0", "1"],
+        "button:not(.lab-fold)": [None],
+        "label": [None],
+        "[data-kind]": [None],
+    }
+    for _ in range(200):
+        name = chance.choice(list(kinds))
+        shown = tab.evaluate(ACT, [name, chance.random(), chance.choice(kinds[name])])
+        assert nonsense(shown, []) == []
+
+
+@pytest.mark.parametrize("width", [390, 700, 1440])
+def test_the_place_is_kept_before_the_script_has_come(
+    browser: Browser, bench: Site, width: int
+) -> None:
+    context = browser.new_context(viewport={"width": width, "height": 900})
+    tab = context.new_page()
+    held: list[Route] = []
+    tab.route("**/attention-lab.js", lambda route: held.append(route))
+    tab.goto(f"{bench.origin}/six.html", wait_until="commit")
+    tab.locator("#after").wait_for()
+    before = lab(tab).bounding_box()
+    expect(lab(tab).locator("table")).to_be_hidden()
+    held[0].continue_()
+    lab(tab).locator("canvas").wait_for()
+    assert lab(tab).bounding_box() == before
+    context.close()
+
+
+def test_without_scripts_the_table_is_seen(browser: Browser, bench: Site) -> None:
+    context = browser.new_context(java_script_enabled=False)
+    tab = context.new_page()
+    tab.goto(f"{bench.origin}/index.html")
+    expect(lab(tab).locator("table")).to_be_visible()
+    context.close()
+
+
+@pytest.mark.parametrize(("motion", "moves"), [("reduce", False), ("no-preference", True)])
+def test_bars_glide_only_for_those_who_want_it(
+    browser: Browser, bench: Site, motion: Any, moves: bool
+) -> None:
+    context = browser.new_context(reduced_motion=motion)
+    tab = context.new_page()
+    tab.goto(f"{bench.origin}/six.html")
+    running = tab.evaluate(
+        """async () => {
+            document.querySelectorAll(".lab-words input")[4].click();
+            await new Promise(requestAnimationFrame);
+            return document.getAnimations().length;
+        }"""
+    )
+    assert (running > 0) == moves
+    context.close()
+
+
+def test_a_lab_that_was_moved_or_taken_away_leaves_nothing_behind(tab: Page) -> None:
+    alive = tab.evaluate(
+        """async () => {
+            const [first, second] = document.querySelectorAll("attention-lab");
+            first.remove();
+            location.hash = `lab=0&v=1&words=a&x=1`;
+            await new Promise((done) => setTimeout(done, 50));
+            const untouched = first.state.words.length;
+            document.body.append(first);
+            location.hash = `lab=1&v=1&words=a,b&x=1,2`;
+            await new Promise((done) => setTimeout(done, 50));
+            return [untouched, first.state.words.length, second.state.words.length];
+        }"""
+    )
+    assert alive == [6, 2, 1]
+
+
+def test_targets_of_a_finger_are_large_enough(browser: Browser, bench: Site) -> None:
+    context = browser.new_context(viewport={"width": 390, "height": 844}, has_touch=True, is_mobile=True)
+    tab = context.new_page()
+    tab.goto(f"{bench.origin}/index.html")
+    small = tab.evaluate(
+        """() => [...document.querySelectorAll(
+            "attention-lab :is(button, select, input:not([type=radio], [type=checkbox]), label, td[data-kind])",
+        )]
+            .filter((node) => node.checkVisibility())
+            .map((node) => [node.outerHTML.slice(0, 80), node.getBoundingClientRect()])
+            .filter(([, { width, height }]) => Math.min(width, height) < 24)
+            .map(([html]) => html)"""
+    )
+    assert small == []
+    wide = tab.evaluate("() => document.documentElement.scrollWidth")
+    assert wide <= 390
+    context.close()
