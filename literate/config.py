@@ -104,7 +104,7 @@ class Config:
         """Read a page or a module whose text is at hand."""
         name, text = self.name(file), text.removeprefix("\ufeff")
         if file.suffix == ".py":
-            return parse_module(text, name, _module(name))
+            return parse_module(text, name, module_name(name))
         return parse_page(text, name)
 
 
@@ -115,5 +115,6 @@ def _are_texts(value: object) -> TypeGuard[list[str]]:
 _KEYS = set(Config.__dataclass_fields__) - {"root"}
 
 
-def _module(name: str) -> str:
+def module_name(name: str) -> str:
+    """The dotted name of a module from that of its file."""
     return name.removesuffix(".py").removesuffix("/__init__").replace("/", ".")

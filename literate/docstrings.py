@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import ast
 import re
+from typing import cast
 
 from literate.examples import (
     Block,
@@ -41,6 +42,26 @@ def parse_module(text: str, path: str, module: str) -> Document:
         if examples:
             scripts.append(Script((Block(examples[0].line, examples),), module))
     return Document(path, tuple(scripts), tuple(problems))
+
+
+def owner(text: str, module: str, line: int) -> str:
+    r"""The dotted name of the function or class that holds a line of a module, or of the module.
+
+    Examples:
+        >>> owner("class A:\n    def f(self):\n        pass\n", "m", 3)
+        'm.A.f'
+    """
+    names, node = [module], cast("ast.AST | None", ast.parse(text))
+    while node:
+        inner = [
+            child
+            for child in ast.iter_child_nodes(node)
+            if isinstance(child, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef))
+            and child.lineno <= line <= (child.end_lineno or 0)
+        ]
+        node = inner[0] if inner else None
+        names += [child.name for child in inner]
+    return ".".join(names)
 
 
 def _strings(tree: ast.AST) -> list[ast.Constant]:

@@ -22,11 +22,12 @@ from markupsafe import Markup, escape
 
 from literate.build import Build, build_of, warn
 from literate.captions import numbered, settled
-from literate.config import Config
+from literate.config import Config, module_name
+from literate.docstrings import owner
 from literate.examples import Columns, Document
 from literate.fences import fence_at, normalize, parse_page
 from literate.report import Failure
-from literate.transcript import block_html, inline_html, line_html, problems_html
+from literate.transcript import block_html, inline_html, line_html, problems_html, verdict_html
 
 _DIRECTIVE = re.compile(r"^[ >]*(?:#{1,6} *)?::: ?([\w.]+)", re.MULTILINE)
 _NOT_SHOWN = "the block is run but not shown: Markdown does not take its fence for one here"
@@ -48,7 +49,7 @@ class Page:
         document, self.first_line = located(build.config, file, text)
         self.report = build.report(document)
         self.reports = [self.report, *map(build.report, included(build.config, text))]
-        self.versions = build.versions
+        self.config, self.versions = build.config, build.versions
         self.converted = False
         self.fences = [block for block in document.blocks if not block.inline]
 
@@ -80,12 +81,25 @@ class Page:
         """Set the captions, add what the page says of itself, and warn of what it does not show."""
         html, alone = settled(html)
         general = list(self.report.problems)
-        general += [failure for report in self.reports[1:] for failure in report.failures]
+        for failure in [each for report in self.reports[1:] for each in report.failures]:
+            general.append(failure)
+            html = self._mark(html, failure)
         for number, block in enumerate(self.fences):
             if f'id="example-{number + 1}"' not in html:
                 general.append(self.fail(block.line, _NOT_SHOWN))
         general += [self.fail(line, message) for line, message in alone]
         return problems_html(general) + html + line_html(self.reports, self.versions)
+
+    def _mark(self, html: str, failure: Failure) -> str:
+        """Set a docstring's failure below the heading of what has the docstring."""
+        text = self.config.read(self.config.root / failure.path)
+        try:
+            name = re.escape(owner(text, module_name(failure.path), failure.line))
+        except SyntaxError:
+            return html
+        heading = rf'<h(\d)\b[^>]*\bid="{name}"[^>]*>.*?</h\1>'
+        verdict = f'<div class="literate-failed">{verdict_html(failure)}</div>'
+        return re.sub(heading, lambda found: found[0] + verdict, html, count=1, flags=re.DOTALL)
 
     def fail(self, line: int, message: str) -> Failure:
         """Warn of something that only the conversion could tell."""

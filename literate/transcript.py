@@ -30,7 +30,7 @@ def block_html(block: Block, results: Sequence[Result], identifier: str) -> str:
     classes = _classes("literate", block, failed=bool(failures))
     parts = [f'<div class="{classes}" id="{identifier}">']
     parts += _segments(block, results, identifier)
-    parts += map(_verdict, failures)
+    parts += map(verdict_html, failures)
     if block.skip:
         parts.append(_note(f"Not run: {block.skip}"))
     elif block.measured:
@@ -99,7 +99,8 @@ def _highlighted(transcript: str) -> str:
     return highlight(transcript, PythonConsoleLexer(stripnl=False), HtmlFormatter(nowrap=True))
 
 
-def _verdict(failure: Failure) -> str:
+def verdict_html(failure: Failure) -> str:
+    """What is wrong at a place, to stand there."""
     place = f"{failure.path}:{failure.line}"
     parts = [f'<div class="literate-verdict" role="alert"><p><strong>{escape(place)}</strong> ']
     parts.append(f"{escape(failure.message)}</p>")

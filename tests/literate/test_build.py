@@ -332,6 +332,7 @@ BAD = {
     ),
     "front": (f"---\n{EXEC}\n>>> 1\n1\n```\n---\n", r"1: a live block is not run:\n>>> 1\n1\n"),
     "docstring": ('a\n\n=== "Tab"\n\n    ::: toy.bad.f\n', None),
+    "module": ("::: toy.bad\n", None),
     "broken": ("::: toy.broken\n", None),
     "package": ("::: toy\n", None),
     "fenced": ("::: toy.fenced\n", None),
@@ -355,7 +356,8 @@ def bad(request: pytest.FixtureRequest, new_project: Callable[..., Project]) -> 
     project.write("docs/index.md", GOOD)
     project.write(
         "toy/bad.py",
-        'def f():\n    """F.\n\n    >>> 1\n    1\n\n    >>> f()\n    2\n    """\n    return 1\n',
+        'def f():\n    """F.\n\n    >>> 1\n    1\n\n    >>> f()\n    2\n    """\n    return 1\n'
+        '\n\ndef g():\n    """G is good."""\n',
     )
     fenced = f'"""Doc.\n\nText.\n\n{EXEC}\n>>> 1\n1\n\n```\n"""\n'
     project.write("toy/fenced.py", fenced)
@@ -382,6 +384,14 @@ def test_failing_docstring_fails_the_page_that_includes_it(place: str, bad: Bad)
     for name in (page, "package"):
         assert place in text(project.read(f"site/{name}.html"))
     assert place not in text(project.read("site/mismatch.html"))
+
+
+def test_failing_docstring_is_marked_where_it_stands(bad: Bad) -> None:
+    page = bad[0].read("site/module.html")
+    before, _, rest = page.partition('<div class="literate-failed">')
+    assert re.search(r'id="toy.bad.f"[^>]*>((?!<h\d).)*</h\d>$', before, re.DOTALL)
+    assert text(rest).index("Expected") < text(rest).index("G is good.")
+    assert rest.count('class="literate-failed"') == 0
 
 
 def test_nothing_else_is_warned_of(bad: Bad) -> None:

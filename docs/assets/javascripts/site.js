@@ -14,6 +14,8 @@
     if (box.scrollWidth > box.clientWidth + 1) {
       const [, name] = Object.entries(BOXES).find(([kind]) => box.matches(kind));
       box.tabIndex = 0;
+      // A figure has a role, and its caption is its name.
+      if (box.localName === "figure") return;
       box.setAttribute("role", "group");
       box.setAttribute("aria-label", name);
     } else {
@@ -24,7 +26,7 @@
   function tend(root) {
     const all = (kind) => [...root.querySelectorAll(kind), ...(root.matches(kind) ? [root] : [])];
     all(Object.keys(BOXES).join()).forEach((box) => sizes.observe(box));
-    all("nav.md-code__nav").forEach((nav) => nav.setAttribute("role", "group"));
+    all("nav.md-code__nav").forEach((nav) => nav.setAttribute("role", "none"));
   }
 
   // The theme adds its buttons and boxes late, and changes the page without loading another.
