@@ -1,16 +1,24 @@
-r"""What the pages of one build share: the worker pool, and the runs that were started ahead."""
+r"""What the pages of one build share: the worker pool, and the runs that were started ahead.
+
+The variable `LITERATE` of the environment says what a build runs: all that is not known already, if
+it is not set; everything, if it is `fresh`, and wherever `CI` is set; nothing, if it is `off`.
+"""
 
 from __future__ import annotations
 
 import logging
+import os
 from concurrent.futures import Future
-from functools import cache
+from dataclasses import replace
+from functools import cache, partial
 from importlib.metadata import version
 from pathlib import Path
 
+from literate import progress
+from literate.cache import Cache
 from literate.config import Config
 from literate.examples import Document
-from literate.report import Failure, Report
+from literate.report import Failure, Report, unrun
 from literate.workers import Workers
 
 log = logging.getLogger("mkdocs.plugins.literate")
@@ -21,24 +29,85 @@ class Build:
 
     Args:
         config: The project's settings.
+
+    Raises:
+        ValueError: If `LITERATE` has a value that means nothing.
     """
 
     def __init__(self, config: Config) -> None:
+        mode = os.environ.get("LITERATE", "")
+        if mode not in ("", "fresh", "off"):
+            raise ValueError(f"LITERATE={mode} in the environment is neither fresh nor off")
         self.config = config
+        self.off = mode == "off"
         self.reports: list[Report] = []
+        self.versions = [f"{name} {version(name)}" for name in config.versions]
+        fresh = mode == "fresh" or "CI" in os.environ
+        self.cache = None if fresh else Cache(config)
         self._workers = Workers(config)
         self._ahead: dict[Document, Future[Report]] = {}
-        self.versions = [f"{name} {version(name)}" for name in config.versions]
 
     def begin(self, documents: list[Document]) -> None:
         """Start running documents that pages will ask for; forget those of the build before."""
         self.reports.clear()
-        self._ahead = {each: self._workers.submit(each) for each in dict.fromkeys(documents)}
+        if self.cache:
+            self.cache.begin()
+        self._ahead = {each: self._start(each) for each in dict.fromkeys(documents)}
+        progress.show({each.path: run for each, run in self._ahead.items()}, log)
+
+    def renew(self, file: Path) -> None:
+        """Forget one page, and start running it if it is not what it was."""
+        document = self.config.parse(file)
+        others = [each for each in self.reports if each.document.path != document.path]
+        self.reports = [replace(each, reused=True) for each in others]
+        if self.cache:
+            self.cache.begin()
+        self._ahead = {each: run for each, run in self._ahead.items() if each.path != document.path}
+        self._ahead[document] = self._start(document)
+
+    def _start(self, document: Document) -> Future[Report]:
+        done: Future[Report] = Future()
+        if self.off:
+            done.set_result(unrun(document))
+        elif known := self.cache and self.cache.load(document):
+            done.set_result(known)
+        else:
+            return self._run(document)
+        return done
+
+    def _run(self, document: Document) -> Future[Report]:
+        started = self._workers.submit(document)
+        if self.cache:
+            store = partial(self.cache.store, self.cache.key(document))
+            started.add_done_callback(lambda run: store(run.result()))
+        return started
+
+    def serve(self) -> None:
+        """Expect further builds in this process, which need not measure the same pages again."""
+        if self.cache:
+            self.cache.session = True
+
+    def end(self) -> None:
+        """Finish a build, and say how many examples ran."""
+        if self.cache:
+            self.cache.prune()
+        if self.off:
+            log.warning("LITERATE=off: %s", self.total())
+            return
+        reused = sum(len(report.results) for report in self.reports if report.reused)
+        log.info("%s%s", self.total(), f"; {reused:,} of them before" if reused else "")
+
+    def total(self) -> str:
+        """Say how many examples the site shows the output of, and how they fared."""
+        if self.off:
+            return "nothing was run, and every output is the recorded one"
+        count = sum(len(report.results) for report in self.reports)
+        failed = sum(len(report.failures) for report in self.reports)
+        return f"{count:,} examples ran, {f'{failed:,} failed' if failed else 'all as recorded'}"
 
     def report(self, document: Document) -> Report:
         """Wait for a document's run and warn of everything that is wrong with it."""
-        started = self._ahead.get(document)
-        report = started.result() if started else self._workers.run(document)
+        report = (self._ahead.get(document) or self._start(document)).result()
         self.reports.append(report)
         for failure in report.failures:
             warn(failure)

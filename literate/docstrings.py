@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import ast
 import re
+from functools import lru_cache
 from typing import cast
 
 from literate.examples import (
@@ -21,6 +22,7 @@ from literate.examples import (
 )
 
 
+@lru_cache(maxsize=256)
 def parse_module(text: str, path: str, module: str) -> Document:
     r"""Read the docstrings of a module; each is a script of its own in the module's namespace.
 

@@ -119,6 +119,17 @@ class Script:
             for example in () if block.skip else block.examples:
                 yield block, example
 
+    def placed(self) -> Iterator[tuple[int, Example]]:
+        """What is to be run, each with its line in a text of the statements alone.
+
+        That is the line which the code sees, so that an edit of the prose around it changes
+        nothing that it does.
+        """
+        line = 1
+        for _, example in self.live():
+            yield line, example
+            line += example.source.count("\n")
+
 
 @dataclass(frozen=True)
 class Document:

@@ -12,6 +12,7 @@ from __future__ import annotations
 import re
 from bisect import bisect_right
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import NamedTuple
 
 from literate.examples import (
@@ -71,6 +72,7 @@ def normalize(text: str) -> str:
     return "\n".join(line.expandtabs(4) if line.strip() else "" for line in lines)
 
 
+@lru_cache(maxsize=256)
 def parse_page(text: str, path: str) -> Document:
     r"""Read a page.
 

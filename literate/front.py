@@ -37,7 +37,7 @@ class Front(BasePlugin):  # type: ignore[type-arg, no-untyped-call]
         """Fill in the number; when the first page gets here, all pages have run."""
         place = TOTAL.format("")
         if page.content and place in page.content:
-            page.content = page.content.replace(place, TOTAL.format(total(_build(config))))
+            page.content = page.content.replace(place, TOTAL.format(_build(config).total()))
 
     def on_post_build(self, *, config: MkDocsConfig) -> None:
         """Draw the card of a site with a logo, if its first page draws a figure."""
@@ -50,7 +50,7 @@ class Front(BasePlugin):  # type: ignore[type-arg, no-untyped-call]
             figure,
             name=config.site_name,
             title=unescape(next((item.title for item in self.home.toc), config.site_name)),
-            note=total(_build(config)),
+            note=_build(config).total(),
             logo=(site / logo).read_text("utf-8"),
             styles=[(site / name).read_text("utf-8") for name in config.extra_css],
         )
@@ -60,13 +60,6 @@ class Front(BasePlugin):  # type: ignore[type-arg, no-untyped-call]
 
 def _build(config: MkDocsConfig) -> Build:
     return build_of(Path(config.docs_dir))
-
-
-def total(build: Build) -> str:
-    """Say how many examples ran in a build and how they fared."""
-    count = sum(len(report.results) for report in build.reports)
-    failed = sum(len(report.failures) for report in build.reports)
-    return f"{count:,} examples ran, {f'{failed:,} failed' if failed else 'all as recorded'}"
 
 
 def first_figure(build: Build, page: Page) -> str:

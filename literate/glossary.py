@@ -15,6 +15,7 @@ import os
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree
@@ -89,6 +90,8 @@ class _Marker:
     def __init__(self, entries: dict[str, Entry], link: str) -> None:
         self.entries = entries
         self.link = link
+        # One pattern for all pages: to compile one after each use would take longer than the rest.
+        self.names = tuple(sorted(entries, key=len, reverse=True))
 
     def mark(self, parent: ElementTree.Element) -> None:
         if parent.tag in _CLOSED:
@@ -118,15 +121,15 @@ class _Marker:
 
     def _uses(self, text: str) -> Iterator[tuple[re.Match[str], Entry]]:
         place = 0
-        while self.entries and (use := self._pattern().search(text, place)):
-            place = use.end()
-            term = " ".join(use["term"].lower().split())
-            yield use, self.entries.pop(term if term in self.entries else f"{term[:-3]}y")
-
-    def _pattern(self) -> re.Pattern[str]:
-        longest_first = sorted(self.entries, key=len, reverse=True)
-        names = "|".join(map(_forms, longest_first))
-        return re.compile(rf"(?<![\w-])(?P<term>{names})(?:e?s)?(?![\w-])", re.IGNORECASE)
+        while self.entries and (found := _pattern(self.names).search(text, place)):
+            place = found.start() + 1
+            unused = (name for name in self.names if name in self.entries)
+            uses = ((name, _pattern((name,)).match(text, found.start())) for name in unused)
+            for name, use in uses:
+                if use:
+                    place = use.end()
+                    yield use, self.entries.pop(name)
+                    break
 
     def _link(self, entry: Entry, text: str, tail: str) -> ElementTree.Element:
         href = f"{self.link}#{entry.anchor}"
@@ -134,6 +137,12 @@ class _Marker:
         link = ElementTree.Element("a", attributes)
         link.text, link.tail = text, tail
         return link
+
+
+@lru_cache(maxsize=1024)
+def _pattern(names: tuple[str, ...]) -> re.Pattern[str]:
+    choice = "|".join(map(_forms, names))
+    return re.compile(rf"(?<![\w-])(?P<term>{choice})(?:e?s)?(?![\w-])", re.IGNORECASE)
 
 
 def _forms(name: str) -> str:

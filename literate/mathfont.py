@@ -25,6 +25,9 @@ from fontTools.ttLib.tables._g_l_y_f import Glyph, GlyphCoordinates
 from fontTools.ttLib.tables.otTables import AlternateSubst
 from fontTools.ttLib.tables.ttProgram import Program
 
+from literate.cache import Cache
+from literate.reads import digest
+
 __all__ = ["characters", "subset", "write"]
 
 NAME = "stix-two-math"
@@ -274,15 +277,32 @@ def _source() -> Path:
     return Path(package.origin).with_name("fonts") / "STIXTwoMath-Regular.ttf"
 
 
-def write(site_dir: Path) -> Path:
+@lru_cache(maxsize=1024)
+def _characters_of(path: Path, _written: int) -> dict[str, int]:
+    return characters([path.read_text(encoding="utf-8")])
+
+
+def write(site_dir: Path, cache: Cache | None = None) -> Path:
     """Write the font for the pages built in `site_dir`, and its license beside it.
+
+    Args:
+        site_dir: Where the site is built.
+        cache: Where a font may be found that was made for the same characters.
 
     Returns:
         The path of the font, `assets/fonts/stix-two-math.woff2` of the site.
     """
-    pages = (path.read_text(encoding="utf-8") for path in sorted(site_dir.rglob("*.html")))
+    depths = dict.fromkeys(DRAWN, 0)
+    for page in sorted(site_dir.rglob("*.html")):
+        for character, depth in _characters_of(page, page.stat().st_mtime_ns).items():
+            depths[character] = max(depth, depths.get(character, 0))
+    wanted = frozenset(depths.items())
     target = site_dir / "assets" / "fonts" / f"{NAME}.woff2"
     target.parent.mkdir(parents=True, exist_ok=True)
-    target.write_bytes(subset(pages))
+    if cache:
+        facts = [digest(__file__), sorted(wanted)]
+        target.write_bytes(cache.derived(facts, lambda: _subset(wanted)))
+    else:
+        target.write_bytes(_subset(wanted))
     copyfile(Path(__file__).with_name(f"{NAME}.txt"), target.with_suffix(".txt"))
     return target

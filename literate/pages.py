@@ -87,7 +87,8 @@ class Page:
         for number, block in enumerate(self.fences):
             if f'id="example-{number + 1}"' not in html:
                 general.append(self.fail(block.line, _NOT_SHOWN))
-        general += [self.fail(line, message) for line, message in alone]
+        if self.report.ran:
+            general += [self.fail(line, message) for line, message in alone]
         return problems_html(general) + html + line_html(self.reports, self.versions)
 
     def _mark(self, html: str, failure: Failure) -> str:
@@ -120,6 +121,11 @@ def located(config: Config, file: Path, text: str) -> tuple[Document, int]:
         blank = len(body) - len(body.lstrip("\n"))
         return config.parse_text(file, whole), 1 + before.count("\n") - blank
     return parse_page(text, f"{config.name(file)} (as another plugin changed it)"), 1
+
+
+def includes(text: str) -> bool:
+    """Whether a page includes docstrings."""
+    return _DIRECTIVE.search(text) is not None
 
 
 def included(config: Config, text: str) -> list[Document]:

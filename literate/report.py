@@ -2,11 +2,13 @@ r"""Join examples with their outcomes and say what is wrong, the same in build, 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from textwrap import indent
 
-from literate.checker import expects_traceback, matches
-from literate.examples import Block, Document, Example
+from literate.checker import canonical, expects_traceback, matches
+from literate.examples import Block, Document, Example, Script
 from literate.figures import is_named
 from literate.runner import Outcome
 
@@ -60,12 +62,20 @@ class Report:
         results: One result for each example that was to be run.
         seconds: How long the run took.
         problems: What keeps some of the document from being verified.
+        reads: The files and folders that the run has read, each with its digest.
+        effect: Why the outcomes may not be used again, if they may not.
+        reused: Whether they were.
+        ran: Whether they come from a run at all, and are not just the recorded ones.
     """
 
     document: Document
     results: tuple[Result, ...]
     seconds: float = 0.0
     problems: tuple[Failure, ...] = ()
+    reads: Mapping[str, str] = field(default_factory=dict)
+    effect: str = ""
+    reused: bool = False
+    ran: bool = True
 
     @property
     def failures(self) -> list[Failure]:
@@ -97,10 +107,11 @@ def judge(
     """
     path = document.path
     results = []
-    for index, (block, example) in enumerate(document.live):
+    live = [(script, *pair) for script in document.scripts for pair in script.live()]
+    for index, (script, block, example) in enumerate(live):
         outcome = outcomes[index] if index < len(outcomes) else None
         if outcome:
-            failure = _compare(path, block, example, outcome)
+            failure = _compare(path, script, block, example, outcome)
         elif index == len(outcomes):
             failure = Failure(path, example.line, ended, example.shown, got=trace)
         else:
@@ -111,10 +122,34 @@ def judge(
     return Report(document, tuple(results), seconds, problems)
 
 
-def _compare(path: str, block: Block, example: Example, outcome: Outcome) -> Failure | None:
+def unrun(document: Document) -> Report:
+    """The report of a document that is not run: what is recorded stands for what it would do."""
+    results = [
+        Result(block, example, Outcome(canonical(example.want)), None)
+        for block, example in document.live
+    ]
+    return replace(judge(document, []), results=tuple(results), ran=False)
+
+
+def _in_file(trace: str, path: str, script: Script) -> str:
+    """A traceback with lines of the file, instead of those that the code sees."""
+    places = [(line, example.line) for line, example in script.placed()]
+
+    def line(match: re.Match[str]) -> str:
+        seen = int(match[2])
+        start, line = max(place for place in places if place[0] <= seen)
+        return f"{match[1]}{line + seen - start}"
+
+    return re.sub(rf'(File "{re.escape(path)}", line )([1-9]\d*)', line, trace)
+
+
+def _compare(
+    path: str, script: Script, block: Block, example: Example, outcome: Outcome
+) -> Failure | None:
     got = outcome.got
     if outcome.traceback and not expects_traceback(example):
-        message, got = "the example raised an exception", outcome.traceback
+        message = "the example raised an exception"
+        got = _in_file(outcome.traceback, path, script)
     elif not matches(example, outcome.got, measured=block.measured):
         message = "the recorded output is not the live output"
     elif not all(is_named(figure.markup) for figure in outcome.figures):

@@ -19,7 +19,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
 
-from literate.examples import Document, Example, Script
+from literate.examples import Document, Script
 from literate.figures import Figure, figure_of
 
 
@@ -29,7 +29,8 @@ class Outcome:
 
     Attributes:
         got: Its output: what it printed, the value it echoed, its shortened traceback.
-        traceback: The whole traceback of the exception in which it ended, if it did.
+        traceback: The whole traceback of the exception in which it ended, if it did, by the
+            [lines that the code sees][literate.examples.Script.placed].
         figures: Pictures of the values it echoed.
         echo: What the last value that it echoed added to the output.
     """
@@ -62,7 +63,7 @@ def run(document: Document, setup: str = "") -> Iterator[Outcome]:
 def _run_script(
     path: str, script: Script, setup: str, read: Callable[[], str]
 ) -> Iterator[Outcome]:
-    examples = [example for _, example in script.live()]
+    examples = list(script.placed())
     if not examples:
         return
     page = types.ModuleType("__main__")
@@ -70,11 +71,13 @@ def _run_script(
         vars(page).update(vars(importlib.import_module(script.module)))
     # After the import, which may draw random numbers too.
     exec(compile(setup, "<setup>", "exec"), {"__name__": "__setup__"})
-    _show_source(path, examples)
+    _show_source(path, "".join(example.source for _, example in examples))
     read()
     with _main_module(page):
-        for example in examples:
-            yield _run_example(path, example, vars(page), read)
+        for line, example in examples:
+            # Leading line breaks put the statement on its own line, for tracebacks.
+            source = "\n" * (line - 1) + example.source
+            yield _run_example(path, source, vars(page), read)
 
 
 @contextmanager
@@ -89,14 +92,14 @@ def _main_module(page: types.ModuleType) -> Iterator[None]:
 
 
 def _run_example(
-    path: str, example: Example, namespace: dict[str, object], read: Callable[[], str]
+    path: str, source: str, namespace: dict[str, object], read: Callable[[], str]
 ) -> Outcome:
     echoed: list[str] = []
     figures: list[Figure] = []
     cut = whole = ""
     with _echoing(echoed, figures):
         try:
-            _execute(path, example, namespace)
+            _execute(path, source, namespace)
         except BaseException as error:
             cut, whole = shortened(error), _whole(error, path)
     return Outcome(read() + cut, whole, tuple(figures), "".join(echoed[-1:]))
@@ -123,9 +126,7 @@ def _echoing(echoed: list[str], figures: list[Figure]) -> Iterator[None]:
         sys.displayhook = hook
 
 
-def _execute(path: str, example: Example, namespace: dict[str, object]) -> None:
-    # Leading line breaks put the statement on its own line of the file, for tracebacks.
-    source = "\n" * (example.line - 1) + example.source
+def _execute(path: str, source: str, namespace: dict[str, object]) -> None:
     if ast.parse(source, path).body:
         flags = _future_flags(namespace)
         exec(compile(source, path, "single", flags, dont_inherit=True), namespace)
@@ -138,14 +139,9 @@ def _future_flags(namespace: dict[str, object]) -> int:
     return sum(features[name].compiler_flag for name in found)
 
 
-def _show_source(path: str, examples: list[Example]) -> None:
+def _show_source(path: str, text: str) -> None:
     """Let tracebacks and `inspect.getsource` find the code behind the prompts."""
-    lines: list[str] = []
-    for example in examples:
-        source = example.source.splitlines(keepends=True)
-        lines += ["\n"] * (example.line - 1 + len(source) - len(lines))
-        lines[example.line - 1 : example.line - 1 + len(source)] = source
-    linecache.cache[path] = (sum(map(len, lines)), None, lines, path)
+    linecache.cache[path] = (len(text), None, [f"{line}\n" for line in text.split("\n")], path)
 
 
 def shortened(error: BaseException) -> str:

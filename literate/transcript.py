@@ -3,6 +3,7 @@ r"""Show a block as a REPL would have: statements, live outputs, figures, and wh
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from functools import lru_cache
 from html import escape
 
 from pygments import highlight
@@ -13,6 +14,10 @@ from literate import captions
 from literate.examples import Block, Example, without_directives
 from literate.figures import Figure, scoped
 from literate.report import Failure, Report, Result
+
+# One of each for all blocks: to make a formatter takes longer than to use it.
+# With stripnl, Pygments would drop blank lines at the end of an output.
+_LEXER, _FORMATTER = PythonConsoleLexer(stripnl=False), HtmlFormatter(nowrap=True)
 
 
 def block_html(block: Block, results: Sequence[Result], identifier: str) -> str:
@@ -94,9 +99,9 @@ def _code(pairs: Sequence[tuple[Example, str]], title: str) -> str:
     )
 
 
+@lru_cache(maxsize=4096)
 def _highlighted(transcript: str) -> str:
-    # With stripnl, Pygments would drop blank lines at the end of an output.
-    return highlight(transcript, PythonConsoleLexer(stripnl=False), HtmlFormatter(nowrap=True))
+    return str(highlight(transcript, _LEXER, _FORMATTER))
 
 
 def verdict_html(failure: Failure) -> str:
@@ -143,6 +148,9 @@ def line_html(reports: Sequence[Report], versions: Sequence[str]) -> str:
     failed = sum(len(report.failures) for report in reports)
     if not count and not skipped and not failed:
         text = "There is no example on this page."
+    elif not all(report.ran for report in reports):
+        text = f"Nothing was run when this page was built: {_counted(count)} with recorded output"
+        text += f"; {failed} failed." if failed else "."
     else:
         seconds = sum(report.seconds for report in reports)
         machine = f" with {', '.join(versions)}" if versions else ""

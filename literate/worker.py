@@ -17,24 +17,28 @@ import sys
 import time
 import traceback
 import warnings
+from pathlib import Path
 from typing import IO
 
 from literate import runner
+from literate.reads import Finished, Reads
 
 
-def handle(reader: IO[bytes], writer: IO[bytes]) -> None:
-    """Read one request, run its document and write each outcome as it comes, then the seconds.
+def handle(reader: IO[bytes], writer: IO[bytes], reads: Reads) -> None:
+    """Read one request, run its document and write each outcome as it comes, then its end.
 
-    Instead of the seconds, a traceback is written where what precedes an example failed.
+    Instead of the end, a traceback is written where what precedes an example failed.
     """
     document, setup = pickle.load(reader)
+    sys.addaudithook(reads.see)
     # A page must see the sources as they are now, also when two edits fall into one second.
     sys.dont_write_bytecode = True
     start = time.perf_counter()
     try:
         for outcome in runner.run(document, setup):
             _send(outcome, writer)
-        _send(time.perf_counter() - start, writer)
+        seconds = time.perf_counter() - start
+        _send(Finished(seconds, dict(reads.files), reads.effect), writer)
     except BaseException:
         _send(traceback.format_exc(), writer)
 
@@ -48,6 +52,9 @@ def serve(control: socket.socket, preload: list[str]) -> None:
     """Fork for each connection that comes over `control`, until its other end is closed."""
     for name in preload:
         importlib.import_module(name)
+    # Now, since what is imported stays as it is when its file is edited.
+    reads = Reads(Path.cwd())
+    reads.loaded()
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)
     while True:
         _, descriptors, _, _ = socket.recv_fds(control, 1, 1)
@@ -56,7 +63,7 @@ def serve(control: socket.socket, preload: list[str]) -> None:
         with socket.socket(fileno=descriptors[0]) as connection:
             if _fork() == 0:
                 control.close()
-                _work(connection)
+                _work(connection, reads)
 
 
 def _fork() -> int:
@@ -66,18 +73,20 @@ def _fork() -> int:
         return os.fork()
 
 
-def _work(connection: socket.socket) -> None:
+def _work(connection: socket.socket, reads: Reads) -> None:
     signal.signal(signal.SIGCHLD, signal.SIG_DFL)
     with connection.makefile("rb") as reader, connection.makefile("wb") as writer:
         _send(os.getpid(), writer)
-        handle(reader, writer)
+        handle(reader, writer, reads)
         # Threads that the page has left running do not keep the process alive.
         os._exit(0)
 
 
 def _work_alone() -> None:
+    reads = Reads(Path.cwd())
+    reads.loaded()
     with os.fdopen(os.dup(1), "wb") as writer:
-        handle(sys.stdin.buffer, writer)
+        handle(sys.stdin.buffer, writer, reads)
         os._exit(0)
 
 

@@ -13,10 +13,12 @@ import threading
 from collections.abc import Callable
 from concurrent.futures import Future
 from contextlib import suppress
+from dataclasses import replace
 from typing import IO
 
 from literate.config import Config
 from literate.examples import Document
+from literate.reads import Finished
 from literate.report import Report, judge
 from literate.runner import Outcome
 
@@ -48,6 +50,7 @@ class Workers:
 
         def work() -> None:
             with self._slots:
+                future.set_running_or_notify_cancel()
                 try:
                     future.set_result(self.run(document))
                 except BaseException as error:
@@ -132,8 +135,9 @@ class Workers:
         timer.start()
         outcomes, last = _exchange((document, self.config.setup), reader, writer)
         timer.cancel()
-        if isinstance(last, float):
-            return judge(document, outcomes, seconds=last)
+        if isinstance(last, Finished):
+            report = judge(document, outcomes, seconds=last.seconds)
+            return replace(report, reads=last.reads, effect=last.effect)
         if isinstance(last, str):
             return judge(document, outcomes, ended="what precedes this example failed", trace=last)
         ended = "the page's process ended while it ran this example"

@@ -50,6 +50,14 @@ validation: {links: {not_found: warn, anchors: warn, unrecognized_links: warn}}
 """
 
 
+def environment() -> dict[str, str]:
+    """The environment of a command that a reader starts, wherever the tests run."""
+    variables = {
+        name: value for name, value in os.environ.items() if name not in ("CI", "LITERATE")
+    }
+    return {**variables, "NO_MKDOCS_2_WARNING": "1"}
+
+
 @dataclass
 class Project:
     """A folder with settings, pages and a package."""
@@ -72,12 +80,15 @@ class Project:
         """The settings as they are in the file."""
         return Config.find(self.root)
 
-    def build(self, *arguments: str, tool: str = "mkdocs") -> tuple[int, str]:
-        """Build the site and give the exit status and what was printed."""
+    def build(self, *arguments: str, tool: str = "mkdocs", **variables: str) -> tuple[int, str]:
+        """Build the site and give the exit status and what was printed.
+
+        Everything is run, unless `variables` of the environment say otherwise.
+        """
         done = subprocess.run(
             [sys.executable, "-m", tool, "build", "-f", "mkdocs.yml", *arguments],
             cwd=self.root,
-            env={**os.environ, "NO_MKDOCS_2_WARNING": "1"},
+            env={**environment(), "LITERATE": "fresh", **variables},
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,

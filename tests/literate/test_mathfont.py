@@ -9,6 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from literate import mathfont
+from literate.cache import Cache
+from literate.config import Config
 from literate.math import to_mathml
 
 TEX = [
@@ -172,6 +174,22 @@ def test_write(tmp_path: Path) -> None:
     license_text = path.with_suffix(".txt").read_text(encoding="utf-8")
     assert license_text.startswith("Copyright 2001-2020 The STIX Fonts Project Authors")
     assert "SIL OPEN FONT LICENSE" in license_text
+
+
+def test_font_for_the_same_characters_is_made_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cache = Cache(Config(tmp_path))
+    page = tmp_path / "site" / "index.html"
+    page.parent.mkdir()
+    page.write_text(PAGE, encoding="utf-8")
+    made = mathfont.write(page.parent, cache).read_bytes()
+    assert made == mathfont.subset([PAGE])
+    monkeypatch.setattr(mathfont, "_subset", lambda wanted: f"{len(wanted)}".encode())
+    page.write_text(f"<p>{PAGE}</p>", encoding="utf-8")
+    assert mathfont.write(page.parent, cache).read_bytes() == made
+    page.write_text(PAGE.replace("</math>", "<mo>\u2254</mo></math>", 1), encoding="utf-8")
+    assert len(mathfont.write(page.parent, cache).read_bytes()) < 5
 
 
 def test_style_sheet_loads_the_font_that_is_written(tmp_path: Path) -> None:
