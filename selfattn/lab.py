@@ -60,7 +60,8 @@ class Link:
 
     def _repr_html_(self) -> str:
         text = "Show it in the lab"
-        name = f'class="lab-link" aria-label="{text}: {escape(self.title)}"'
+        # With a target, the browser itself follows the link, and tells the lab of it.
+        name = f'class="lab-link" target="_self" aria-label="{text}: {escape(self.title)}"'
         return f'<a {name} href="{escape(self.address)}">{text}</a>'
 
 
