@@ -73,8 +73,13 @@ class Site(NamedTuple):
             set(self.config.plugins) <= _PLUGINS
             and all(name in _EXTENSIONS or name.startswith(_FAMILIES) for name in names)
             and "pymdownx.snippets" not in names
+            and not any(map(self._shows_pages, self.config.extra_templates))
             and not self.config.strict
         )
+
+    def _shows_pages(self, template: object) -> bool:
+        file = self.files.get_file_from_path(str(template))
+        return file is None or re.search(r"\b(nav|pages?)\b", file.content_string) is not None
 
     def pages(self) -> dict[str, Page]:
         """The pages by their files' paths, but for those that are no part of the built site."""
@@ -147,9 +152,6 @@ def _update(site: Site | None, changed: set[str]) -> None:
     Raises:
         Exception: If that is not all that has to be done.
     """
-    # Not public, and so imported where their absence only means that the whole site is built.
-    from mkdocs.commands.build import _build_extra_template
-
     start = time.perf_counter()
     if site is None or not site.plain:
         raise _WholeError("it takes more than pages")
@@ -164,8 +166,6 @@ def _update(site: Site | None, changed: set[str]) -> None:
     home = site.nav.homepage
     if home and site.build.total() != total:
         _update_page(site, home)
-    for name in site.config.extra_templates:
-        _build_extra_template(str(name), site.files, site.config, site.nav)
     for page in pages.values():
         level = site.config.validation.links.anchors
         page.validate_anchor_links(files=site.files, log_level=level)
@@ -204,6 +204,7 @@ def _files(path: str) -> Iterator[str]:
 
 def _update_page(site: Site, page: Page) -> None:
     """Build a page, unless other pages show something of it that has changed."""
+    # Not public, and so imported where their absence only means that the whole site is built.
     from mkdocs.commands.build import _build_page, _populate_page
 
     config, files, nav, env, build, _ = site

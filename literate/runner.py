@@ -3,7 +3,6 @@ r"""Run the examples of a document, one statement after the other, as a REPL wou
 from __future__ import annotations
 import __future__
 
-import ast
 import builtins
 import importlib
 import io
@@ -127,7 +126,8 @@ def _echoing(echoed: list[str], figures: list[Figure]) -> Iterator[None]:
 
 
 def _execute(path: str, source: str, namespace: dict[str, object]) -> None:
-    if ast.parse(source, path).body:
+    # Not parsed to find that out: for the line of a syntax error, Python would read the page.
+    if any(line.strip() and not line.lstrip().startswith("#") for line in source.split("\n")):
         flags = _future_flags(namespace)
         exec(compile(source, path, "single", flags, dont_inherit=True), namespace)
 

@@ -491,13 +491,16 @@ SITE = {
 >>> class F:
 ...     def _repr_svg_(self): return '<svg><title id="a">é</title></svg>'
 ...     def __repr__(self): return "F()"
->>> F()
-F()
 >>> {}[1]
 Traceback (most recent call last):
     ...
 KeyError: 1
+>>> F()
+F()
 ```
+
+A caption.
+{: .caption }
 """,
     "docs/reads.md": """```pycon exec="1"
 >>> open("data.txt").read()
@@ -516,7 +519,9 @@ def site(new_project: Callable[..., Project]) -> Project:
     project.write("data.txt", "1")
     project.write("docs/reference.md", "# API\n\n::: toy\n")
     project.write("toy/__init__.py", '"""T.\n\n>>> ANSWER\n42\n"""\n\nANSWER = 42\n')
-    assert "8 examples ran, all as recorded\n" in project.build("--strict", LITERATE="")[1]
+    status, output = project.build("--strict", LITERATE="")
+    assert status == 0, output
+    assert "8 examples ran, all as recorded\n" in output
     return project
 
 

@@ -22,7 +22,8 @@ if TYPE_CHECKING:
 
 EXEC = '```pycon exec="1"'
 SITE = {
-    "docs/index.md": "# Home\n\nWelcome.\n\n## Start {#start}\n\nText.\n",
+    "docs/index.md": "# Home\n\nWelcome.\n\n## Start {#start}\n\nText.\n\n"
+    '<span class="literate-total"></span>\n',
     "docs/a.md": f"""# A
 
 A token comes first.
@@ -56,6 +57,7 @@ class Nothing(Extension):
 def makeExtension(**settings):
     return Nothing(**settings)
 """
+PLUGINS = "[search, mkdocstrings, literate: {lazy_search: true}, front]"
 THEME = "theme: {name: null, custom_dir: theme}"
 
 
@@ -137,9 +139,10 @@ def serve(
     servers = []
 
     def make(*, theme: bool = False, extra: str = "", during: str = "") -> Served:
-        project = new_project(plugins=f"[{'search, ' * theme}mkdocstrings, literate]")
+        project = new_project(plugins=PLUGINS if theme else "[mkdocstrings, literate]")
         settings = project.read("mkdocs.yml")
         if theme:
+            project.write("docs/robots.txt", "{{ config.site_name }}")
             settings = settings.replace(THEME, "theme: {name: material, font: false}")
         settings = settings.replace("- literate.pages", "- literate.pages\n  - literate.math")
         project.write("mkdocs.yml", settings + extra)
@@ -176,7 +179,7 @@ def served(serve: Serve) -> Served:
 
 
 def test_edits_of_pages_give_the_site_that_a_whole_build_gives(serve: Serve) -> None:
-    served = serve(theme=True)
+    served = serve(theme=True, extra="extra_templates: [robots.txt]\n")
     served.edit("docs/a.md", "comes", r"in $\beta$, as [f][toy.f] says ([here](b.md)), comes")
     assert not served.rebuild()
     assert "<mi>β</mi>" in served.page("a.html")
@@ -186,13 +189,15 @@ def test_edits_of_pages_give_the_site_that_a_whole_build_gives(serve: Serve) -> 
     served.edit("docs/b.md", ">>> 1 + 1\n2", ">>> 1 + 2\n3\n>>> print('new')\nnew")
     assert not served.rebuild()
     assert '<span class="go">new</span>' in served.page("b.html")
-    assert "Good day" in served.page("search/search_index.json")
+    assert "Good day" in served.page("search/texts.json")
+    assert "8 examples ran, all as recorded</span>" in served.page("index.html")
     assert same_as_built_anew(served)
 
     served.edit("docs/a.md", r"$\beta$", "nothing")
     served.edit("docs/a.md", "toy.f()\n1", "toy.f()\n2")
     assert not served.rebuild()
     assert "the recorded output is not the live output" in served.page("a.html")
+    assert "8 examples ran, 1 failed</span>" in served.page("index.html")
     assert same_as_built_anew(served)
 
     served.edit("docs/a.md", "toy.f()\n2", "toy.f()\n1")
@@ -268,8 +273,8 @@ def test_whole_site_is_built_if_anything_else_takes_part(
     old: str, new: str, serve: Serve, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     served = serve(extra="hooks: []\nstrict: false\nextra_templates: []\n")
+    served.project.write("docs/list.html", "{% for page in nav %}{% endfor %}")
     served.project.write("hook.py", "")
-    served.project.write("docs/list.html", "{{ pages }}")
     served.project.write("toy_extension.py", EXTENSION)
     monkeypatch.syspath_prepend(served.project.root)
     served.edit("docs/index.md", "Welcome", "Good day")

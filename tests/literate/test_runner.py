@@ -14,6 +14,7 @@ from literate.examples import Document, Script
 from literate.fences import parse_page
 from literate.report import Report
 from literate.runner import Outcome, captured, run, shortened
+from literate.workers import Workers
 
 Live = Callable[..., str]
 Run = Callable[[str], Report]
@@ -80,7 +81,8 @@ def test_page_goes_on_after_an_exception(got: Got) -> None:
     assert got(">>> x = 1; raise ValueError(x)", ">>> x")[1] == "1\n"
 
 
-def test_syntax_error_has_the_line_of_the_page(run: Run, live: Live) -> None:
+def test_syntax_error_has_the_line_of_the_page(workers: Workers, run: Run, live: Live) -> None:
+    (workers.config.root / "page.md").write_text("not what is run\n" * 9)
     report = run("\n\n" + live(">>> 1\n1\n>>> x = = 1"))
     assert outcomes(report)[1].got == (
         "Traceback (most recent call last):\n    ...\nSyntaxError: invalid syntax\n"
