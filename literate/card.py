@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
+from functools import lru_cache
 from html import escape
 from importlib.util import find_spec
 from pathlib import Path
@@ -110,6 +111,7 @@ def _placed(svg: str, x: int, y: int, width: int, height: int) -> str:
     return f'<svg x="{x}" y="{y}" width="{width}" height="{height}"{rest}{svg[tag.end() :]}'
 
 
+@lru_cache(maxsize=2)  # a server that rebuilds other pages draws the same again
 def _png(svg: str) -> bytes:
     return resvg_py.svg_to_bytes(
         svg_string=svg,

@@ -47,6 +47,7 @@ _FAMILIES = ("literate.", "markdown.extensions.", "mkdocs_autorefs.", "mkdocstri
 _AUTOREFS = ("_primary_url_map", "_secondary_url_map", "_title_map")
 # What editors keep beside a file while it is open.
 _EDITORS = re.compile(r"\..*\.sw[a-z]|\.?#.*|.*~")
+_OWN = Path(__file__).parent
 _INTERVAL = 0.2  # seconds between two looks for edits; MkDocs waits half a second
 
 Stamp = tuple[int, int, int]
@@ -122,6 +123,8 @@ class Preview:
         """Build what has changed since the last time: some pages, or everything."""
         before, self._stamps = self._stamps, _stamps(self._watched())
         changed = {path for path, _ in before.items() ^ self._stamps.items()}
+        if any(Path(path).parent == _OWN and path.endswith(".py") for path in changed):
+            log.warning("literate was edited: restart the server to build with it as it is now")
         site, self._site = self._site, None
         try:
             _update(site, changed)

@@ -6,10 +6,15 @@ import re
 import tomllib
 from importlib.metadata import distribution
 from pathlib import Path
+from unittest.mock import MagicMock
 
 import pytest
+from mkdocs.config import load_config
+from mkdocs.structure.files import get_files
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
+
+from literate.preview import Site
 
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text("utf-8")
@@ -82,3 +87,10 @@ def test_every_install_command_is_constrained() -> None:
     commands = re.findall(r"pip install[^\n]*-e[^\n]*", text)
     assert len(commands) == 4
     assert all("-c constraints.txt" in command for command in commands)
+
+
+def test_a_page_of_this_site_can_be_rebuilt_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("NO_MKDOCS_2_WARNING", "1")
+    config = load_config(str(ROOT / "mkdocs.yml"))
+    site = Site(config, get_files(config), *[MagicMock() for _ in range(4)])
+    assert site.plain
