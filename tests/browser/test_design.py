@@ -231,7 +231,7 @@ def test_search_finds_formulas_and_functions(visit: Visit, query: str, page: str
     found = tab.locator(".md-search-result__item > .md-search-result__link")
     found.nth(2).wait_for(state="attached")
     hrefs = [link.get_attribute("href") or "" for link in found.all()]
-    paths = [re.sub(r"[?#].*", "", href).removeprefix(f"{visit.origin}/") for href in hrefs]
+    paths = [re.sub(r"[?#].*", "", href).removeprefix(f"{visit.site.origin}/") for href in hrefs]
     assert page in list(dict.fromkeys(paths))[:3]
 
 
@@ -246,7 +246,9 @@ SCROLLING = """() => [...document.querySelectorAll("article *")]
     .filter((node) => node.tabIndex !== 0)
     .map((node) => node.outerHTML.slice(0, 120))"""
 
+# Those of a lab are its own affair.
 STOPS = """() => [...document.querySelectorAll("article :is(div, figure, pre)[tabindex='0']")]
+    .filter((node) => !node.closest("attention-lab"))
     .filter((node) => node.checkVisibility({ contentVisibilityAuto: true }))
     .filter((node) => node.scrollWidth <= node.clientWidth + 1)
     .map((node) => node.outerHTML.slice(0, 120))"""
