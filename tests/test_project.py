@@ -63,12 +63,17 @@ def test_ci_runs_the_test_command_of_the_readme() -> None:
     assert "properdocs build --strict" in "\n".join(lines)
 
 
-def test_the_workflow_runs_ci_and_pins_its_actions() -> None:
-    workflow = (ROOT / ".github/workflows/site.yml").read_text("utf-8")
-    assert "bash .ci/run" in workflow
-    actions = re.findall(r"uses: (\S+)", workflow)
+def test_the_workflow_runs_ci() -> None:
+    assert "bash .ci/run" in (ROOT / ".github/workflows/site.yml").read_text("utf-8")
+
+
+@pytest.mark.parametrize("name", ["site.yml", "nightly.yml"])
+def test_a_workflow_pins_its_actions_and_may_only_read(name: str) -> None:
+    text = (ROOT / ".github/workflows" / name).read_text("utf-8")
+    actions = re.findall(r"uses: (\S+)", text)
     assert actions
     assert [action for action in actions if not re.search(r"@[0-9a-f]{40}$", action)] == []
+    assert "\npermissions:\n  contents: read\n\n" in text
 
 
 @pytest.mark.parametrize("extra", ["docs", "test"])
@@ -82,10 +87,11 @@ def test_the_constraints_pin_everything_that_is_installed(extra: str) -> None:
 
 
 def test_every_install_command_is_constrained() -> None:
-    files = [ROOT / "README.md", ROOT / ".ci/run", ROOT / ".github/workflows/site.yml"]
+    workflows = [ROOT / ".github/workflows" / name for name in ("site.yml", "nightly.yml")]
+    files = [ROOT / "README.md", ROOT / ".ci/run", *workflows]
     text = "".join(file.read_text("utf-8") for file in files)
     commands = re.findall(r"pip install[^\n]*-e[^\n]*", text)
-    assert len(commands) == 4
+    assert len(commands) == 6
     assert all("-c constraints.txt" in command for command in commands)
 
 

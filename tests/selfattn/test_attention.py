@@ -348,6 +348,16 @@ def test_a_padding_mask_of_any_batch():
     assert padding_mask(torch.ones(2, 4, dtype=torch.int32), 3).shape == (2, 4, 1, 3)
 
 
+@pytest.mark.parametrize("source", ["keep", "drop", "additive"])
+@pytest.mark.parametrize("target", ["keep", "drop", "additive"])
+def test_masks_stay_on_their_device(source, target):
+    lengths = torch.ones(2, dtype=torch.int64, device="meta")
+    assert padding_mask(lengths, 3).device.type == "meta"
+    dtype = torch.float32 if source == "additive" else torch.bool
+    mask = torch.empty(2, 3, dtype=dtype, device="meta")
+    assert convert_mask(mask, source=source, target=target).device.type == "meta"
+
+
 CONVENTIONS = ["keep", "drop", "additive"]
 MASKS = {
     "keep": torch.tensor([[True, False], [True, True]]),
@@ -465,6 +475,14 @@ def test_keys_that_are_nan_throughout_are_no_masked_ones(readable, number):
     q, v = torch.ones(2, 3, 7), torch.ones(2, 5, 7)
     with pytest.raises(ValueError, match=r"is nan, which|is -inf"):
         attend(q, torch.full((2, 5, 7), number), v, readable=readable)
+
+
+@BOTH
+def test_an_infinity_that_makes_no_nan_is_let_through(readable):
+    # A key that no query attends to; the results are small, negative, or zero.
+    q, k = torch.tensor([[1.0], [2.0]]), torch.tensor([[-torch.inf], [0.0]])
+    v = torch.tensor([[7.0, 5.0], [-0.25, 0.0]])
+    assert attend(q, k, v, readable=readable).tolist() == [[-0.25, 0.0], [-0.25, 0.0]]
 
 
 @BOTH

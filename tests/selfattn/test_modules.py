@@ -1,4 +1,6 @@
+import gc
 import math
+import weakref
 
 import pytest
 import torch
@@ -291,12 +293,28 @@ def test_a_full_cache_is_left_as_it_was(draw, refuses):
     assert cache.length == 5
 
 
+def test_a_full_cache_without_batch_axes(refuses):
+    cache, new = KVCache((), 2, 5, 4), torch.ones(2, 7, 4)
+    with refuses(ValueError, "the cache holds 0 of 5 tokens, so 7 more do not fit"):
+        cache.append(new, new)
+
+
 def test_a_refused_call_leaves_the_cache_as_it_was(draw, refuses, unchecked):
     module, x = heads_of(5, 8, 4), draw(2, 3, 5)
     cache = fresh(module, 2, 7)
     with refuses(ValueError, "mask must broadcast to (2, 3, 3), got shape (4, 4)"):
         module(x, cache=cache, mask=torch.ones(4, 4, dtype=torch.bool))
     assert cache.length == 0
+
+
+def test_a_cache_keeps_no_graph(draw):
+    k, v = draw(1, 2, 3, 4).requires_grad_(), draw(1, 2, 3, 4)
+    cache, kept = KVCache(1, 2, 5, 4, dtype=torch.float64), weakref.ref(k)
+    keys, values = cache.append(k, v)
+    assert (keys.requires_grad, values.requires_grad) == (True, False)
+    del k, keys
+    gc.collect()
+    assert kept() is None
 
 
 def test_a_backward_pass_into_a_cache_is_an_error(draw):
@@ -398,6 +416,13 @@ def test_dropout_acts_in_training_only(draw, make):
     expected = make(5, 8).double()
     expected.load_state_dict(module.state_dict())
     torch.testing.assert_close(module(x), expected(x), **CLOSE)
+
+
+@pytest.mark.parametrize("with_rope", [False, True])
+def test_results_are_on_the_device_of_the_tokens(with_rope):
+    module = MultiHeadAttention(5, 8, 4, rope=with_rope).to("meta")
+    z, weights = module(torch.empty(2, 3, 5, device="meta"), return_weights=True)
+    assert (z.device.type, weights.device.type) == ("meta", "meta")
 
 
 def test_gradient(draw):
