@@ -54,7 +54,9 @@ def finite(**named: Tensor) -> None:
 
 def no_nan(result: Tensor, **inputs: Tensor) -> Tensor:
     """Return the result, unless it holds a NaN that a non-finite input explains."""
-    if first(result.isnan()) is not None:
+    # A NaN makes the sum NaN, and a sum takes a tenth of the time of a search.
+    suspect = not result.is_meta and result.sum().isnan()
+    if suspect and first(result.isnan()) is not None:
         finite(**inputs)
     return result
 

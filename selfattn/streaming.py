@@ -6,6 +6,7 @@ tokens; $*B$ is any number of batch axes.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -15,6 +16,12 @@ from jaxtyping import Float
 from torch import Tensor
 
 from . import _check
+
+LOG2_E = math.log2(math.e)
+# Heads are taken together until a tile has this many numbers, 2 MiB in float32.
+TILE = 2**19
+
+Part = tuple[Tensor, Tensor, bool]
 
 
 @dataclass(frozen=True)
@@ -96,17 +103,17 @@ def streaming_attention(
     *,
     causal: bool = False,
     scale: float | int | None = None,
-    block_q: int = 256,
+    block_q: int | None = None,
     block_k: int = 512,
 ) -> Float[Tensor, "*B T d_v"]:
     r"""Compute [attention][selfattn.attention.attention] tile by tile, in memory linear in $T + S$.
 
-    The weights of a block of queries for a block of keys are made, used and overwritten; each
-    tile's result is merged into what the queries have so far. The backward pass makes the tiles
-    again from the log-sum-exp of each query; differentiated itself, it is a RuntimeError.
+    The exponentials of a block of queries for a block of keys are made, added to the sums that the
+    queries have so far, and overwritten. The backward pass makes the tiles again from the
+    log-sum-exp of each query; differentiated itself, it is a RuntimeError.
 
     Source: Dao et al., "FlashAttention" (2022), algorithms 1 and 4; Dao, "FlashAttention-2" (2023),
-    section 3.1, for the outer loop over queries and the single log-sum-exp.
+    section 3.1, for the outer loop over queries, one division at its end and one log-sum-exp.
 
     Args:
         q: $Q$, `(*B, T, d_k)`.
@@ -115,11 +122,13 @@ def streaming_attention(
         causal: Whether to hide later keys. The last query sits at the last key; a query before the
             first key gets zeros.
         scale: The factor of the scores, by default $1 / \sqrt{d_k}$.
-        block_q: Queries in a tile. With `causal`, a tile has at most as many queries as keys.
+        block_q: Queries in a tile, by default 1024, or 256 with `causal`, where a tile has at most
+            as many queries as keys.
         block_k: Keys in a tile.
 
     Returns:
-        The context vectors $Z$, `(*B, T, d_v)`. Half precision is rounded once, at the end.
+        The context vectors $Z$, `(*B, T, d_v)`. In bfloat16, products are rounded, and sums over
+        tiles are not; float16 is rounded once, at the end.
 
     Raises:
         TypeError: A tensor is not floating point, or the dtypes differ.
@@ -136,12 +145,13 @@ def streaming_attention(
                 [2.9791]])
     """
     _check.attention(q, k, v, scale=scale)
+    block_q = _block_q(causal, block_q)
     _check.positive(block_q=block_q, block_k=block_k)
-    wide = torch.promote_types(q.dtype, torch.float32)
     factor = q.shape[-1] ** -0.5 if scale is None else scale
+    flat = (x.reshape(-1, *x.shape[-2:]) for x in (q, k, v))
     options = factor, causal, block_q, block_k
-    z = _Tiled.apply(q.to(wide), k.to(wide), v.to(wide), *options)  # type: ignore[no-untyped-call]
-    return _check.no_nan(z.to(q.dtype), q=q, k=k, v=v)
+    z = _Tiled.apply(*flat, *options)  # type: ignore[no-untyped-call]
+    return _check.no_nan(z.view(*q.shape[:-1], v.shape[-1]), q=q, k=k, v=v)
 
 
 class _Tiled(torch.autograd.Function):
@@ -150,21 +160,14 @@ class _Tiled(torch.autograd.Function):
         ctx: Any, q: Tensor, k: Tensor, v: Tensor, scale: float | int, *blocks: Any
     ) -> Tensor:
         output = q.new_zeros(*q.shape[:-1], v.shape[-1])
-        log_sum_exp = q.new_full((*q.shape[:-1], 1), -torch.inf)
-        scratch, scratch_z = q.new_empty(0), q.new_empty(0)
-        for rows, columns in _tiles(q.shape[-2], k.shape[-2], *blocks):
-            q_ = q[..., rows, :] * scale
-            z_a, lse_a = output[..., rows, :], log_sum_exp[..., rows, :]
-            for keys, diagonal in columns:
-                scores = _scores(q_, k[..., keys, :], diagonal, out=scratch)
-                top = scores.amax(-1, keepdim=True)
-                weights = torch.softmax(scores, -1, out=scores)
-                z_b = torch.matmul(weights, v[..., keys, :], out=scratch_z.resize_(0))
-                # The largest weight is the exponential of the largest score less the log-sum-exp.
-                lse_b = top - weights.amax(-1, keepdim=True).log()
-                # This is `merge` in place: the share of the new part is a sigmoid.
-                z_a.lerp_(z_b, torch.sigmoid(lse_b - lse_a))
-                torch.logaddexp(lse_a, lse_b, out=lse_a)
+        log_sum_exp = q.new_full((*q.shape[:-1], 1), -torch.inf, dtype=_wide(q))
+        # Float16 has not the range of float32: its products could overflow.
+        products = q.new_empty(0, dtype=q.dtype if q.dtype == torch.bfloat16 else _wide(q))
+        room = products, products.to(_wide(q))
+        for heads, rows, columns in _blocks(q, k, *blocks):
+            parts = [(k[heads, keys], v[heads, keys], diagonal) for keys, diagonal in columns]
+            found = _stream(q[heads, rows], parts, scale, *room)
+            output[heads, rows], log_sum_exp[heads, rows] = found
         ctx.save_for_backward(q, k, v, output, log_sum_exp)
         ctx.scale, ctx.blocks = scale, blocks
         return output
@@ -175,25 +178,60 @@ class _Tiled(torch.autograd.Function):
         if torch.is_grad_enabled():
             raise RuntimeError("streaming_attention has no second derivative; use attention")
         q, k, v, output, log_sum_exp = ctx.saved_tensors
-        dq, dk, dv = (torch.zeros_like(tensor) for tensor in (q, k, v))
-        # Equal to the sum, over all keys, of the weight times its gradient.
-        mean = (grad * output).sum(-1, keepdim=True)
-        scratch = q.new_empty(0)
-        for rows, columns in _tiles(q.shape[-2], k.shape[-2], *ctx.blocks):
-            q_, grad_ = q[..., rows, :] * ctx.scale, grad[..., rows, :]
+        wide = log_sum_exp.dtype
+        dq, dk, dv = (torch.zeros_like(x, dtype=wide) for x in (q, k, v))
+        scratch = q.new_empty(0, dtype=wide)
+        for heads, rows, columns in _blocks(q, k, *ctx.blocks):
+            q_, grad_ = q[heads, rows].to(wide), grad[heads, rows].to(wide)
+            # Equal to the sum, over all keys, of the weight times its gradient.
+            mean = (grad_ * output[heads, rows]).sum(-1, keepdim=True)
             for keys, diagonal in columns:
-                k_, v_ = k[..., keys, :], v[..., keys, :]
-                scores = _scores(q_, k_, diagonal, out=scratch)
-                weights = scores.sub_(log_sum_exp[..., rows, :]).exp_()
-                dv[..., keys, :] += weights.mT @ grad_
-                d_scores = weights.mul_(grad_ @ v_.mT - mean[..., rows, :])
-                dk[..., keys, :] += d_scores.mT @ q_
-                dq[..., rows, :] += d_scores @ k_
-        return dq.mul_(ctx.scale), dk, dv, None, None, None, None
+                k_, v_ = k[heads, keys].to(wide), v[heads, keys].to(wide)
+                scores = _scores(q_, k_, ctx.scale, diagonal, out=scratch)
+                weights = scores.sub_(log_sum_exp[heads, rows]).exp2_()
+                dv[heads, keys] += weights.mT @ grad_
+                d_scores = weights.mul_((grad_ @ v_.mT).sub_(mean)).mul_(ctx.scale)
+                dk[heads, keys] += d_scores.mT @ q_
+                dq[heads, rows] += d_scores @ k_
+        return dq.to(q.dtype), dk.to(k.dtype), dv.to(v.dtype), None, None, None, None
+
+
+def _stream(
+    q: Tensor, parts: list[Part], scale: float | int, products: Tensor, scores: Tensor
+) -> tuple[Tensor, Tensor]:
+    """Let some queries attend to the keys part by part; give output and log-sum-exp, in base 2."""
+    top = scores.new_full((*q.shape[:-1], 1), -torch.inf)
+    total, z = torch.zeros_like(top), scores.new_zeros(*q.shape[:-1], parts[0][1].shape[-1])
+    for k, v, diagonal in parts:
+        _scores(q.to(products.dtype), k.to(products.dtype), scale, diagonal, out=products)
+        # In float32 both are one tensor, and nothing is copied here or below.
+        scores.resize_(products.shape).copy_(products)
+        above = torch.maximum(top, scores.amax(-1, keepdim=True))
+        shrink = (top - above).exp2_()
+        weights = scores.sub_(above).exp2_()
+        total.mul_(shrink).add_(weights.sum(-1, keepdim=True))
+        z.mul_(shrink).add_(products.copy_(weights) @ v.to(products.dtype))
+        top = above
+    return z.div_(total), top + total.log2()
+
+
+def _scores(q: Tensor, k: Tensor, scale: float | int, diagonal: bool, *, out: Tensor) -> Tensor:
+    r"""Write scores in units of $\ln 2$: powers of two are computed faster than those of $e$."""
+    # Memory is used again, since the page faults of new memory cost more than the arithmetic.
+    out.resize_(*q.shape[:-1], k.shape[-2])
+    torch.baddbmm(out, q, k.mT, beta=0, alpha=LOG2_E * scale, out=out)
+    if diagonal:
+        size = q.shape[-2]
+        out[..., -size:] += out.new_full((size, size), -torch.inf).triu(1)
+    return out
+
+
+def _wide(x: Tensor) -> torch.dtype:
+    return torch.promote_types(x.dtype, torch.float32)
 
 
 def tile_walk(
-    T: int, S: int, *, causal: bool = False, block_q: int = 256, block_k: int = 512
+    T: int, S: int, *, causal: bool = False, block_q: int | None = None, block_k: int = 512
 ) -> Iterator[tuple[slice, slice]]:
     r"""Give the tiles of [`streaming_attention`][selfattn.streaming.streaming_attention] in order.
 
@@ -201,7 +239,7 @@ def tile_walk(
         T: The number of queries.
         S: The number of keys.
         causal: Whether later keys are hidden. Tiles in which all would be hidden are left out.
-        block_q: Queries in a tile.
+        block_q: Queries in a tile, by default 1024, or 256 with `causal`.
         block_k: Keys in a tile.
 
     Yields:
@@ -217,12 +255,28 @@ def tile_walk(
         3 6 2 6
         3 6 0 2
     """
+    block_q = _block_q(causal, block_q)
     _check.positive(T=T, S=S, block_q=block_q, block_k=block_k)
     return (
         (queries, keys)
         for queries, columns in _tiles(T, S, causal, block_q, block_k)
         for keys, _ in columns
     )
+
+
+def _block_q(causal: bool, block_q: int | None) -> int:
+    """Fill in a default. Half of a tile on the diagonal is hidden: smaller ones waste less."""
+    return (256 if causal else 1024) if block_q is None else block_q
+
+
+def _blocks(
+    q: Tensor, k: Tensor, causal: bool, block_q: int, block_k: int
+) -> Iterator[tuple[slice, slice, list[tuple[slice, bool]]]]:
+    T, S = q.shape[-2], k.shape[-2]
+    heads = max(1, TILE // (min(block_q, T) * min(block_k, S)))
+    for head in range(0, len(q), heads):
+        for rows, columns in _tiles(T, S, causal, block_q, block_k):
+            yield slice(head, head + heads), rows, columns
 
 
 def _tiles(
@@ -237,12 +291,3 @@ def _tiles(
         ends = range(stop + S - T if causal else S, 0, -block_k)
         columns = [(slice(max(end - block_k, 0), end), causal and end == ends[0]) for end in ends]
         yield slice(start, stop), columns
-
-
-def _scores(q: Tensor, k: Tensor, diagonal: bool, *, out: Tensor) -> Tensor:
-    # Memory is used again, since the page faults of new memory cost more than the arithmetic.
-    scores = torch.matmul(q, k.mT, out=out.resize_(0))
-    if diagonal:
-        size = q.shape[-2]
-        scores[..., -size:] += scores.new_full((size, size), -torch.inf).triu(1)
-    return scores

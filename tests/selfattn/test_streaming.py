@@ -158,6 +158,24 @@ def test_equals_the_kernel_with_the_default_blocks(draw, causal, T):
     assert_close(streaming_attention(q, k, v, causal=causal), expected)
 
 
+@CAUSAL
+@pytest.mark.parametrize("tile", [1, 23, 1000])
+def test_heads_are_taken_together_or_not(draw, monkeypatch, causal, tile):
+    monkeypatch.setattr(selfattn.streaming, "TILE", tile)
+    leaves = [tensor.requires_grad_() for tensor in inputs(draw, 5, 1)]
+    got = streaming_attention(*leaves, causal=causal, block_q=2, block_k=3)
+    expected = attention(*leaves, causal=causal)
+    assert_close(got, expected)
+    weight = draw(*got.shape)
+    gradients = (torch.autograd.grad(z, leaves, weight) for z in (got, expected))
+    for mine, other in zip(*gradients, strict=True):
+        assert_close(mine, other)
+
+
+def test_an_empty_batch(draw):
+    assert streaming_attention(*inputs(draw, 0, 2)).shape == (0, 2, 5, 5)
+
+
 @pytest.mark.parametrize("scale", [2, 0.3])
 def test_scale(draw, scale):
     q, k, v = inputs(draw)
@@ -243,8 +261,17 @@ def test_as_exact_as_the_plain_form(draw, causal, dtype):
     assert error <= 2 * allowed + 8 * EPS
 
 
-def test_gradients_of_half_precision(draw):
-    leaves = [t.requires_grad_() for t in inputs(draw, dtype=torch.bfloat16)]
+def test_products_may_leave_the_range_of_float16(draw):
+    q, k, v = inputs(draw, dtype=torch.float16)
+    q, k = q.sign() * 200, k.sign() * 200
+    assert (q @ k.mT).isinf().any()
+    expected = plain(q.float(), k.float(), v.float())
+    torch.testing.assert_close(streaming_attention(q, k, v), expected.half(), rtol=0, atol=1e-3)
+
+
+@pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16])
+def test_gradients_of_half_precision(draw, dtype):
+    leaves = [t.requires_grad_() for t in inputs(draw, dtype=dtype)]
     exact = [leaf.detach().double().requires_grad_() for leaf in leaves]
     got, expected, plains = (
         torch.autograd.grad(z.sum(), tensors)
@@ -265,14 +292,18 @@ def test_device_is_kept():
 
 
 class Largest(TorchDispatchMode):
-    """The size of the largest tensor that any operation gave."""
+    """The size of the largest tensor that any operation gave, of one dtype or of any."""
 
     numbers = 0
+
+    def __init__(self, dtype=None):
+        super().__init__()
+        self.dtype = dtype
 
     def __torch_dispatch__(self, function, types, args=(), kwargs=None):
         result = function(*args, **(kwargs or {}))
         for tensor in result if isinstance(result, tuple | list) else [result]:
-            if isinstance(tensor, torch.Tensor):
+            if isinstance(tensor, torch.Tensor) and self.dtype in (None, tensor.dtype):
                 storage = tensor.untyped_storage().nbytes() // tensor.itemsize
                 self.numbers = max(self.numbers, storage)
         return result
@@ -291,6 +322,14 @@ def test_no_matrix_of_scores_is_made(draw, causal):
     options = {"causal": causal, "block_q": 16, "block_k": 32}
     assert largest(streaming_attention, *tensors, **options) == 2 * 512 * 5
     assert largest(plain, *tensors, causal=causal) >= 2 * 512 * 512
+
+
+@pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16])
+def test_no_input_is_converted_as_a_whole(draw, dtype):
+    tensors = inputs(draw, 2, T=512, S=512, dtype=dtype)
+    with Largest(torch.float32) as mode:
+        streaming_attention(*tensors, block_q=16, block_k=32)
+    assert mode.numbers == 2 * 16 * 32
 
 
 @pytest.mark.parametrize("T", [64, 512])
