@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import functools
 import json
-import math
 import random
 import shutil
 import threading
@@ -175,7 +174,9 @@ class Reference:
         self.state = state
         x = tensor(state["x"])
         names = ("w_query", "w_key", "w_value")
-        given = [tensor(state[name]) if state[name] else torch.eye(x.shape[1]).double() for name in names]
+        given = [
+            tensor(state[name]) if state[name] else torch.eye(x.shape[1]).double() for name in names
+        ]
         self.q, self.k, self.v = (self.split(x @ w) for w in given)
         sizes = [self.split(x.abs() @ w.abs()) for w in given]
         self.factor = self.k.shape[-1] ** -0.5 if state["scale"] else 1.0
@@ -191,7 +192,10 @@ class Reference:
 
     def weights(self, scores: torch.Tensor) -> list[list[torch.Tensor | None]]:
         """The weights of each query, or None where there are none."""
-        return [[self.row(row, seen) for row, seen in zip(head, self.seen, strict=True)] for head in scores]
+        return [
+            [self.row(row, seen) for row, seen in zip(head, self.seen, strict=True)]
+            for head in scores
+        ]
 
     def row(self, scores: torch.Tensor, seen: torch.Tensor) -> torch.Tensor | None:
         if self.state["normalization"] == "softmax":
@@ -242,7 +246,9 @@ def test_all_steps_agree_with_the_package(steady: Page, state: dict[str, Any]) -
 
 @given(states(EXTREME, exponent=30))
 @settings(max_examples=250)
-def test_steps_of_extreme_numbers_follow_from_each_other(steady: Page, state: dict[str, Any]) -> None:
+def test_steps_of_extreme_numbers_follow_from_each_other(
+    steady: Page, state: dict[str, Any]
+) -> None:
     found = steady.evaluate(ATTEND, state)
     result, reference = found["result"], Reference(state)
     scores, by_sum = check_scores(reference, result), state["normalization"] == "sum"
@@ -269,19 +275,25 @@ def agree_downstream(reference: Reference, result: dict[str, Any]) -> None:
             continue
         weights = tensor(rows)[:, None]
         z = context(weights, reference.v).flatten()
-        assert near(tensor(result["context"][i]), z, context(weights.abs(), reference.value_sizes).flatten())
+        assert near(
+            tensor(result["context"][i]), z, context(weights.abs(), reference.value_sizes).flatten()
+        )
     for h, (head, parts) in enumerate(zip(result["weights"], result["contributions"], strict=True)):
         assert (parts is None) == (head[query] is None)
         if parts is not None:
             alpha = tensor(head[query])[:, None]
-            assert near(tensor(parts), alpha * reference.v[h], alpha.abs() * reference.value_sizes[h])
+            assert near(
+                tensor(parts), alpha * reference.v[h], alpha.abs() * reference.value_sizes[h]
+            )
 
 
 def nonsense(text: str, words: list[str]) -> list[str]:
     """What no reader should see, in a text without the words, which are the reader's own."""
     for word in sorted(words, key=len, reverse=True):
         text = text.replace(word, "") if word else text
-    return [term for term in ("NaN", "Infinity", "∞", "undefined", "null", "[object") if term in text]
+    return [
+        term for term in ("NaN", "Infinity", "∞", "undefined", "null", "[object") if term in text
+    ]
 
 
 @given(states(ORDINARY))
@@ -301,10 +313,19 @@ def test_copied_python_gives_the_same_numbers(steady: Page, state: dict[str, Any
         size = wanted.abs() * 1e4
         assert near(space[name].reshape(heads, *wanted.shape[1:]), wanted, size)
     scores = space["scores"].reshape(heads, *space["scores"].shape[-2:])
-    check_scores(Reference(state), {**result, "scores": [
-        [[None if theirs is None else own for theirs, own in zip(*rows, strict=True)] for rows in zip(a, b.tolist(), strict=True)]
-        for a, b in zip(result["scores"], scores, strict=True)
-    ]})
+    check_scores(
+        Reference(state),
+        {
+            **result,
+            "scores": [
+                [
+                    [None if theirs is None else own for theirs, own in zip(*rows, strict=True)]
+                    for rows in zip(a, b.tolist(), strict=True)
+                ]
+                for a, b in zip(result["scores"], scores, strict=True)
+            ],
+        },
+    )
     assert near(space["z"], tensor(result["context"]), tensor(result["context"]).abs() * 1e4)
 
 
@@ -436,7 +457,9 @@ def test_numbers_are_reached_and_read_out_by_the_keyboard(tab: Page) -> None:
 
 def test_projected_numbers_show_their_products_too(tab: Page) -> None:
     own = lab(tab, 1)
-    own.get_by_role("grid", name="Queries").get_by_role("row", name="journey").locator("td").first.hover()
+    own.get_by_role("grid", name="Queries").get_by_role("row", name="journey").locator(
+        "td"
+    ).first.hover()
     made = own.get_by_role("group", name="How the number was made")
     expect(made).to_contain_text("Query of journey, coordinate 0: 0.7675")
     assert made.locator("tbody tr").last.inner_text().split() == ["=", "0.5500", "0.2175", "0.0000"]
@@ -489,7 +512,14 @@ def test_malformed_numbers_are_explained_and_the_last_good_one_counts(tab: Page,
 
 @pytest.mark.parametrize(
     ("text", "number", "remark"),
-    [("-0", 0, "−0 counts as 0"), ("1e-400", 0, "So small"), ("0", 0, ""), ("−2.5", -2.5, ""), ("1E30", 1e30, ""), (".5", 0.5, "")],
+    [
+        ("-0", 0, "−0 counts as 0"),
+        ("1e-400", 0, "So small"),
+        ("0", 0, ""),
+        ("−2.5", -2.5, ""),
+        ("1E30", 1e30, ""),
+        (".5", 0.5, ""),
+    ],
 )
 def test_numbers_at_the_edge_are_taken(tab: Page, text: str, number: float, remark: str) -> None:
     box = edit(tab).get_by_role("textbox", name="journey, coordinate 1")
@@ -534,12 +564,12 @@ def test_matrices_are_edited(tab: Page) -> None:
 def test_words_are_added_renamed_and_removed(tab: Page) -> None:
     panel = edit(tab)
     panel.get_by_role("button", name="Add a word").click()
-    tab.keyboard.type("<b>&\"home\"")
-    assert state(tab)["words"] == [*WORDS, "<b>&\"home\""]
+    tab.keyboard.type('<b>&"home"')
+    assert state(tab)["words"] == [*WORDS, '<b>&"home"']
     assert len(state(tab)["x"]) == 7
     expect(lab(tab).get_by_role("radio", name="<b>&")).to_have_count(1)
     panel.get_by_role("button", name="Remove Your").click()
-    assert state(tab)["words"] == [*WORDS[1:], "<b>&\"home\""]
+    assert state(tab)["words"] == [*WORDS[1:], '<b>&"home"']
     assert state(tab)["query"] == 0
     assert state(tab)["x"][0] == X[1]
     name = panel.get_by_label("Word 0")
@@ -605,7 +635,10 @@ def test_a_temperature_that_is_none_is_explained(tab: Page, text: str) -> None:
 @pytest.mark.parametrize(
     ("x", "text"),
     [
-        ([[1, 0], [0, 1], [-1, 0]], "The scores of a sum to zero, and nothing can be divided by that"),
+        (
+            [[1, 0], [0, 1], [-1, 0]],
+            "The scores of a sum to zero, and nothing can be divided by that",
+        ),
         ([[1, 0], [0, 1], [-3, 0]], "The scores of a sum to −2.0000, less than zero"),
         ([[2, 0], [0, 1], [-1, 0]], "A negative score gives a a negative weight"),
     ],
@@ -759,7 +792,20 @@ ACT = """([name, place, text]) => {
 def test_two_hundred_random_actions_show_no_nonsense(tab: Page, seed: int) -> None:
     chance = random.Random(seed)
     kinds = {
-        ".lab-number": ["", "abc", "1e400", "1e300", "1e30", "-1e30", "-0", "1,5", "0", "0.3", "-2", "1e-30"],
+        ".lab-number": [
+            "",
+            "abc",
+            "1e400",
+            "1e300",
+            "1e30",
+            "-1e30",
+            "-0",
+            "1,5",
+            "0",
+            "0.3",
+            "-2",
+            "1e-30",
+        ],
         "th input": ["word", "", "x y", "日本"],
         "input[type=range]": ["-4", "4", "0.5"],
         "select": ["0", "1"],
@@ -835,7 +881,9 @@ def test_a_lab_that_was_moved_or_taken_away_leaves_nothing_behind(tab: Page) -> 
 
 
 def test_targets_of_a_finger_are_large_enough(browser: Browser, bench: Site) -> None:
-    context = browser.new_context(viewport={"width": 390, "height": 844}, has_touch=True, is_mobile=True)
+    context = browser.new_context(
+        viewport={"width": 390, "height": 844}, has_touch=True, is_mobile=True
+    )
     tab = context.new_page()
     tab.goto(f"{bench.origin}/index.html")
     small = tab.evaluate(
