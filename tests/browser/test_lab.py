@@ -207,7 +207,7 @@ class Reference:
 
 
 def near(found: torch.Tensor, wanted: torch.Tensor, size: torch.Tensor | float) -> bool:
-    """Whether numbers agree within 1e-5, or, where large terms cancelled, within their rounding."""
+    """Whether numbers agree within 1e-5, or, where large terms canceled, within their rounding."""
     bound = torch.as_tensor(size).double() * 1e-12
     return bool((found - wanted).abs().le(bound.clamp(min=1e-5)).all())
 
