@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import functools
 import json
 import random
 import shutil
-import threading
 from collections.abc import Iterator
-from http.server import ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
@@ -18,10 +15,11 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from playwright.sync_api import Browser, Page, Route, expect
+from serving import serving
 
 from selfattn import causal_mask, context, similarity, softmax, sum_normalize, trace
 
-from .conftest import ROOT, QuietHandler, Site, visiting
+from .conftest import ROOT, Site, Visit, visiting
 
 WORDS = ["Your", "journey", "starts", "with", "one", "step"]
 X = [
@@ -92,11 +90,8 @@ def bench(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
     for name, labs in pages.items():
         text = PAGE.format(policy=POLICY, styles=styles, labs="".join(labs))
         (folder / f"{name}.html").write_text(text, encoding="utf-8")
-    handler = functools.partial(QuietHandler, directory=str(folder))
-    with ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
-        threading.Thread(target=server.serve_forever, daemon=True).start()
-        yield Site(folder, f"http://127.0.0.1:{server.server_port}")
-        server.shutdown()
+    with serving(folder) as server:
+        yield Site(folder, server)
 
 
 @pytest.fixture
@@ -761,9 +756,8 @@ def test_other_anchors_are_left_alone(tab: Page) -> None:
 def test_without_a_clipboard_the_text_is_there_to_be_copied(tab: Page) -> None:
     tab.evaluate("() => { navigator.clipboard.writeText = () => Promise.reject(new Error('no')); }")
     lab(tab).get_by_role("button", name="Copy Python").click()
-    paper = lab(tab).get_by_role("textbox", name="Text to copy")
-    expect(paper).to_be_focused()
-    assert paper.input_value() == lab(tab).evaluate("(lab) => lab.python")
+    note = lab(tab).get_by_role("status").filter(has_text="By hand")
+    assert (note.text_content() or "").endswith(lab(tab).evaluate("(lab) => lab.python"))
 
 
 # Whatever happens.
@@ -899,3 +893,63 @@ def test_targets_of_a_finger_are_large_enough(browser: Browser, bench: Site) -> 
     wide = tab.evaluate("() => document.documentElement.scrollWidth")
     assert wide <= 390
     context.close()
+
+
+# In the site.
+
+TRY = """() => {
+    const lab = document.querySelector("attention-lab");
+    lab.querySelectorAll(".lab-words input")[4].click();
+    return [lab.state.query, lab.querySelector("strong").textContent];
+}"""
+
+
+def test_lab_keeps_working_when_pages_change_without_a_reload(visit: Visit) -> None:
+    tab = visit.open("scores/")
+    tab.evaluate("() => { window.stayed = true; }")
+    assert tab.evaluate(TRY) == [4, "one"]
+    tab.get_by_role("navigation").get_by_role("link", name="The lab", exact=True).first.click()
+    tab.wait_for_url("**/lab/")
+    expect(tab.locator("attention-lab[full] canvas")).to_be_visible()
+    assert tab.evaluate(TRY) == [4, "one"]
+    tab.go_back()
+    tab.wait_for_url("**/scores/")
+    expect(tab.locator("attention-lab:not([full]) canvas")).to_be_visible()
+    assert tab.evaluate(TRY) == [4, "one"]
+    assert tab.evaluate("() => window.stayed") is True
+    assert visit.errors == []
+
+
+def test_link_to_a_state_on_another_page_is_followed(visit: Visit) -> None:
+    tab = visit.open("scores/")
+    tab.evaluate(
+        """(hash) => {
+            const link = Object.assign(document.createElement("a"), { href: `../lab/${hash}` });
+            link.append("To the lab");
+            document.querySelector("article").prepend(link);
+            window.stayed = true;
+        }""",
+        f"#lab=0&{GOOD}",
+    )
+    tab.get_by_role("link", name="To the lab").click()
+    tab.wait_for_url("**/lab/#lab=0*")
+    tab.wait_for_function(
+        "() => document.querySelector('attention-lab[full]')?.state.words.length === 2"
+    )
+    assert tab.evaluate("() => window.stayed") is True
+    assert visit.errors == []
+
+
+def test_map_takes_the_colors_of_the_scheme(visit: Visit) -> None:
+    tab = visit.open("lab/")
+    pixel = """() => {
+        const canvas = document.querySelector("attention-lab canvas");
+        const { width, height } = canvas;
+        return [...canvas.getContext("2d").getImageData(width * 0.9, height * 0.76, 1, 1).data];
+    }"""
+    light = tab.evaluate(pixel)
+    tab.get_by_title("Switch to dark colors").click()
+    expect(tab.locator("body")).to_have_attribute("data-md-color-scheme", "slate")
+    dark = tab.evaluate(pixel)
+    assert sum(light[:3]) > 500
+    assert sum(dark[:3]) < 300

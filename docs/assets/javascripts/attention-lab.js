@@ -556,7 +556,7 @@ const MARKUP = `
   <div class="lab-map"><canvas data-part="canvas" role="img"></canvas>
     <div class="lab-map-row" data-part="row"></div><div class="lab-map-cell" data-part="cell"></div></div>
   <div class="lab-made" role="group" aria-label="How the number was made"><p data-part="caption"></p>
-    <div role="group" aria-label="Terms" tabindex="0">
+    <div role="group" aria-label="Terms">
       <table class="lab-terms" data-part="terms"><thead><tr></tr></thead><tbody></tbody></table></div></div>
   <div class="lab-switches" role="group" aria-label="Settings">
     <div class="lab-line">
@@ -579,7 +579,6 @@ const MARKUP = `
     <button class="lab-button" data-part="edit" aria-controls="own-panel">Edit</button>
     <button class="lab-button" data-part="link">Copy link</button>
     <button class="lab-button" data-part="python">Copy Python</button></div>
-  <textarea data-part="paper" aria-label="Text to copy" rows="4" readonly hidden></textarea>
   <div class="lab-panel" data-part="panel" id="own-panel" role="group" aria-label="Numbers" hidden>
     <label class="lab-slider"><span data-part="pulled"></span>
       <input type="range" step="any" data-part="pull"></label>
@@ -634,7 +633,7 @@ function paint(brush, { rows, words, width, height, limits, colors }) {
   brush.font = colors.font;
   brush.textBaseline = "middle";
   const longest = () => Math.max(...words.map((word) => brush.measureText(word).width));
-  const left = tall < 12 ? 0 : Math.min(longest() + 8, width / 3);
+  const left = words.length > MOST_TERMS ? 0 : Math.min(longest() + 8, width / 3);
   const wide = (width - left) / words.length;
   const text = (color, align, string, x, y, room) => {
     brush.fillStyle = colors[color];
@@ -647,8 +646,6 @@ function paint(brush, { rows, words, width, height, limits, colors }) {
       text("ink", "right", word, left - 8, top + (i + 0.5) * tall, left - 8);
       text("ink", "center", word, left + (i + 0.5) * wide, top / 2, wide - 2);
     });
-  } else {
-    text("muted", "left", "query ↓ key →", 0, top / 2);
   }
   // A dot for each cell, as dense as its share of the color, and then all of them enlarged at once.
   const dots = new ImageData(words.length, words.length);
@@ -719,6 +716,8 @@ class AttentionLab extends HTMLElement {
   #colors;
   #watch;
   #speech;
+  #late;
+  #middle = 6; // the row in the middle of those in sight
 
   // What a page may use.
 
@@ -758,6 +757,7 @@ class AttentionLab extends HTMLElement {
   disconnectedCallback() {
     this.#watch.abort();
     clearTimeout(this.#speech);
+    clearTimeout(this.#late);
   }
 
   #begin() {
@@ -784,11 +784,15 @@ class AttentionLab extends HTMLElement {
     matchMedia("print").addEventListener("change", recolor, { signal });
     const scheme = new MutationObserver(recolor);
     scheme.observe(document.body, { attributeFilter: ["data-md-color-scheme"] });
-    const size = new ResizeObserver(([{ contentRect }]) => {
-      this.#size = contentRect;
+    const { canvas, terms } = this.#parts;
+    const size = new ResizeObserver(() => {
+      this.#size = canvas.getBoundingClientRect();
       this.#draw();
+      // What scrolls can be reached by the tab key, and nothing else can.
+      const box = terms.parentNode;
+      mark(box, "tabindex", box.scrollWidth > box.clientWidth && 0);
     });
-    size.observe(this.#parts.canvas);
+    for (const part of [canvas, terms]) size.observe(part);
     signal.addEventListener("abort", () => [scheme, size].forEach((one) => one.disconnect()));
   }
 
@@ -902,18 +906,14 @@ class AttentionLab extends HTMLElement {
   }
 
   async #copy(text, pressed) {
-    const { paper } = this.#parts;
     try {
       await navigator.clipboard.writeText(text);
-      paper.hidden = true;
       pressed.name ||= pressed.textContent;
       write(pressed, "Copied");
       this.#say("Copied.");
       setTimeout(() => write(pressed, pressed.name), 1500);
     } catch {
-      // No clipboard for this page: let it be copied by hand.
-      Object.assign(paper, { hidden: false, value: text });
-      paper.select();
+      this.#note(this.#parts.note, `The browser does not let this page copy. By hand:\n${text}`);
     }
   }
 
@@ -968,6 +968,10 @@ class AttentionLab extends HTMLElement {
     });
     on("pointermove", { canvas: (_, event) => this.#explainMap(event) });
     for (const grid of [parts.trace, parts.products]) this.#attendGrid(grid);
+    const { parentNode: window } = parts.trace;
+    window.addEventListener("scroll", () => {
+      this.#middle = (window.scrollTop / window.scrollHeight) * this.#state.words.length + 6;
+    });
   }
 
   /* The numbers of a table can be pointed at, by a pointer or by the arrow keys. */
@@ -1063,7 +1067,9 @@ class AttentionLab extends HTMLElement {
     if (before === chosen.firstChild) return;
     // Not before the frame that lays it out anyway.
     requestAnimationFrame(() => {
-      group.scrollLeft = chosen.offsetLeft - (group.clientWidth - chosen.offsetWidth) / 2;
+      const { offsetLeft: left, offsetWidth: width } = chosen;
+      const { scrollLeft: from, clientWidth: room } = group;
+      if (left < from || left + width > from + room) group.scrollLeft = left - (room - width) / 2;
     });
   }
 
@@ -1073,12 +1079,19 @@ class AttentionLab extends HTMLElement {
     const { names, lines, seen, sums } = tabulate(this.#state, this.#steps);
     mark(trace, "data-step", this.#state.step);
     fillHead(head.firstChild, names);
-    fill(body, lines.length, () => h("tr")).forEach((line, j) => {
-      fillLine(line, lines[j]);
-      mark(line, "class", j >= seen && "lab-hidden");
-    });
+    const update = (wanted) =>
+      fill(body, lines.length, () => h("tr")).forEach((line, j) => {
+        if (!wanted(j)) return;
+        fillLine(line, lines[j]);
+        mark(line, "class", j >= seen && "lab-hidden");
+      });
+    // Of many rows those in sight, and the others in a moment.
+    const near = (j) => lines.length <= MOST_TERMS || Math.abs(j - this.#middle) < 9;
+    update(near);
     fillLine(foot.firstChild, sums);
     enterable(trace);
+    clearTimeout(this.#late);
+    if (lines.length > MOST_TERMS) this.#late = setTimeout(update, 150, (j) => !near(j));
   }
 
   #renderSettings() {
@@ -1215,7 +1228,8 @@ class AttentionLab extends HTMLElement {
     // Not one by one: a call takes no more than some thousand arguments.
     const numbers = all.flat().flatMap((row) => (row ? [Math.min(...row), Math.max(...row)] : []));
     const limits = [Math.min(...numbers), Math.max(...numbers)];
-    const density = devicePixelRatio;
+    // Without texts, coarse pixels will do, and cost a phone much less.
+    const density = words.length > MOST_TERMS ? 1 : devicePixelRatio;
     Object.assign(canvas, { width: width * density, height: height * density });
     const brush = canvas.getContext("2d");
     brush.scale(density, density);
