@@ -73,10 +73,24 @@ def test_each_link_gives_the_lab_what_the_page_computed(experiments: Page) -> No
         link.click()
         # The lab's own link to its state is the one that it followed.
         experiments.wait_for_function(TOOK, arg=link.element_handle())
-        printed = block.locator("pre").first.inner_text()
+        printed = block.locator("pre").first.text_content() or ""
         weights = experiments.evaluate(SHOWN)["weights"]
         numbers = [f"{weight:z.4f}" for head in weights for weight in head]
         assert [number for number in numbers if number not in printed] == []
+
+
+def test_a_link_counts_when_the_theme_has_rewritten_the_address(experiments: Page) -> None:
+    link = experiments.locator(".lab-link").first.element_handle()
+    experiments.evaluate("() => document.querySelector('attention-lab').reset()")
+    assert not experiments.evaluate(TOOK, link)
+    experiments.evaluate(
+        """(link) => {
+        location.hash = link.hash;
+        history.replaceState(null, "", "#twins");
+    }""",
+        link,
+    )
+    experiments.wait_for_function(TOOK, arg=link)
 
 
 def test_without_scripts_the_table_and_the_heatmap_are_seen(browser: Browser, site: Site) -> None:

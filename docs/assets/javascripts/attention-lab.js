@@ -766,7 +766,7 @@ class AttentionLab extends HTMLElement {
     if (!script) return;
     try {
       this.state = JSON.parse(script.textContent);
-      this.#follow();
+      this.#follow(location);
     } catch (error) {
       // The table and the heatmap stay.
       this.prepend(h("p", { class: "lab-note" }, `This lab cannot start: ${error.message}.`));
@@ -776,7 +776,9 @@ class AttentionLab extends HTMLElement {
   #listen() {
     this.#watch = new AbortController();
     const { signal } = this.#watch;
-    addEventListener("hashchange", () => this.#follow(), { signal });
+    // By now the theme, which tracks what is read, may have put another anchor into the address.
+    const follow = ({ newURL }) => this.#follow(new URL(newURL));
+    addEventListener("hashchange", follow, { signal });
     const recolor = () => {
       this.#colors = null;
       this.#draw();
@@ -797,8 +799,8 @@ class AttentionLab extends HTMLElement {
   }
 
   /* Where the address carries a state for this lab, take it. */
-  #follow() {
-    const [, key, text] = location.hash.match(/^#lab=([^&]*)&?(.*)$/s) ?? [];
+  #follow({ hash }) {
+    const [, key, text] = hash.match(/^#lab=([^&]*)&?(.*)$/s) ?? [];
     const all = [...document.querySelectorAll("attention-lab")];
     const meant = all.find((lab) => String(keyOf(lab)) === key);
     if (key === undefined || (meant ?? all[0]) !== this) return;
