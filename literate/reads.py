@@ -77,8 +77,10 @@ class Reads:
         libraries = [sysconfig.get_path(name) for name in names]
         libraries += [each for each in sys.path if each.endswith("-packages")]
         ignored = [*libraries, tempfile.gettempdir(), "/proc", "/dev", "/sys"]
-        zones = [(os.path.join(os.path.abspath(each), ""), False) for each in ignored]
-        zones.append((os.path.join(os.path.abspath(root), ""), True))
+        kinds = [*((each, "") for each in ignored), (os.path.abspath(root), "project")]
+        # What runs the page is noted wherever it lies, if only among the libraries.
+        kinds.append((os.path.dirname(os.path.abspath(__file__)), "elsewhere"))
+        zones = [(os.path.join(os.path.abspath(folder), ""), kind) for folder, kind in kinds]
         # The innermost folder decides: a project may hold its environment, and lie in another's.
         self._zones = sorted(zones, key=lambda zone: len(zone[0]), reverse=True)
 
@@ -131,9 +133,9 @@ class Reads:
 
     def _zone(self, path: str) -> str:
         """`"project"`, `"elsewhere"`, or nothing where reads do not matter."""
-        for folder, is_project in self._zones:
+        for folder, kind in self._zones:
             if path.startswith(folder) or path + os.sep == folder:
-                return "project" if is_project else ""
+                return kind
         return "elsewhere"
 
 

@@ -96,6 +96,9 @@ PAGE = """# The *first* page & more
 >>> Picture()
 Picture
 ```
+
+Red.
+{: .caption }
 """
 PICTURE = f'''
 class Picture:
