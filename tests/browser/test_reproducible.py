@@ -51,7 +51,7 @@ def stable(folder: Path) -> dict[str, object]:
         name = file.relative_to(folder).as_posix()
         if file in pages:
             found[name] = MEASURED.sub("", without_blocks(pages[file]))
-        elif name == "search/search_index.json":
+        elif name == "search/texts.json":
             found |= index(name, file, {f"{each.relative_to(folder)}/" for each in measured})
         elif file.suffix == ".ipynb" and file.parent in measured:
             found[name] = masked(file.read_text("utf-8"))
@@ -62,9 +62,9 @@ def stable(folder: Path) -> dict[str, object]:
 
 def index(name: str, file: Path, measured: set[str]) -> dict[str, object]:
     """The entries of the search index by their addresses."""
-    data = json.loads(file.read_text("utf-8"))
-    entries: dict[str, object] = {name: [entry["location"] for entry in data["docs"]]}
-    for entry in data["docs"]:
+    texts = json.loads(file.read_text("utf-8"))
+    entries: dict[str, object] = {name: [entry["location"] for entry in texts]}
+    for entry in texts:
         location = entry["location"]
         hidden = location.partition("#")[0] in measured
         text = json.dumps(entry)

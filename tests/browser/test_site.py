@@ -129,7 +129,7 @@ def test_axe_finds_no_violation(opened: Visit, scheme: str, width: int) -> None:
 
 
 def test_figures_have_a_name(opened: Visit) -> None:
-    for figure in opened.tab.locator("figure.literate-figure > svg").all():
+    for figure in opened.tab.locator("figure.literate-figure > div > svg").all():
         assert figure.get_attribute("role") == "img"
         assert figure.locator("title").first.text_content()
 
@@ -141,7 +141,7 @@ def test_some_pages_have_formulas_and_figures(site: Site) -> None:
 
 
 def test_first_page_shows_a_figure(visit: Visit) -> None:
-    assert visit.open("").locator("figure.literate-figure > svg").count() == 1
+    assert visit.open("").locator("figure.literate-figure > div > svg").count() == 1
 
 
 def test_copied_block_has_no_prompts_and_no_output(visit: Visit) -> None:

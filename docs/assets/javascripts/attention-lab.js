@@ -1091,6 +1091,7 @@ class AttentionLab extends HTMLElement {
     const near = (j) => lines.length <= MOST_TERMS || Math.abs(j - this.#middle) < 9;
     update(near);
     fillLine(foot.firstChild, sums);
+    foot.hidden = !sums[0].text;
     enterable(trace);
     clearTimeout(this.#late);
     if (lines.length > MOST_TERMS) this.#late = setTimeout(update, 150, (j) => !near(j));
