@@ -18,7 +18,8 @@ MEASURED_BLOCK = '<div class="literate literate-measured"'
 DIV = re.compile(r"<div\b|</div>")
 MEASURED = re.compile(r'<span class="live live-measured".*?</span>|<p class="literate-line".*?</p>')
 PAYLOAD = re.compile(r"<svg.*?</svg>|base64,[\w+/=]*", re.DOTALL)
-NUMBER = re.compile(r"\d[\d,.]*")
+# With the spaces that make its column.
+NUMBER = re.compile(r" *\d[\d,.]*")
 
 
 def without_blocks(html: str) -> str:
