@@ -9,9 +9,10 @@ from __future__ import annotations
 import ast
 import copy
 import re
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TypeVar
 
 Item = TypeVar("Item")
@@ -98,13 +99,16 @@ class Mutant:
 def mutants(text: str, path: str) -> list[Mutant]:
     """All mutants of a module, in its order; those that are the same program count once."""
     seen = {ast.dump(ast.parse(text))}
-    found = []
+    found: list[Mutant] = []
+    keys: Counter[tuple[str, str, str]] = Counter()
     for mutant in _Module(text, path).mutants():
         with suppress(SyntaxError):
             program = ast.dump(ast.parse(mutant.text))
             if program not in seen:
                 seen.add(program)
-                found.append(mutant)
+                keys[mutant.key] += 1
+                number = f"  [{keys[mutant.key]}]" if keys[mutant.key] > 1 else ""
+                found.append(replace(mutant, now=mutant.now + number))
     return found
 
 

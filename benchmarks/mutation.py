@@ -42,7 +42,7 @@ import pytest
 from mutants import Mutant, mutants
 
 ROOT = Path(__file__).resolve().parent.parent
-LAST = ROOT / ".cache" / "mutation.json"
+LAST = ROOT / ".cache" / "mutation.jsonl"
 GOAL = 95
 # The seconds from which a test is left to the module that it is named after.
 SLOW = 3
@@ -224,14 +224,14 @@ class Run:
     stages: list[Stage]
     copy: Copy
     pid: int = 0
-    deadline: float = 0.0
+    left: float = 0.0
 
     def begin(self) -> None:
         """Start the next stage."""
         tests, seconds = self.stages.pop(0)
         self.pid = self.copy.fork(lambda: int(pytest.main([*OPTIONS, *tests])))
         # What hangs is known by far more than the time that the tests need on a busy machine.
-        self.deadline = time.monotonic() + 60 + 10 * seconds
+        self.left = 30 + 5 * seconds
 
 
 class Runner:
@@ -304,15 +304,19 @@ class Runner:
     def _next(self, running: dict[int, Run]) -> tuple[int, str]:
         """Wait for the next stage that ends, and say how."""
         while True:
+            start = time.monotonic()
             pid, status = os.waitpid(-1, os.WNOHANG)
             if pid in running:
                 return pid, "killed" if status else "survived"
             for pid, run in running.items():
-                if time.monotonic() > run.deadline:
+                if run.left < 0:
                     stop(pid)
                     os.waitpid(pid, 0)
                     return pid, "hung"
             time.sleep(0.02)
+            # Where the machine or this process has been halted, so have the tests.
+            for run in running.values():
+                run.left -= min(time.monotonic() - start, 0.1)
 
 
 class Progress:
@@ -383,7 +387,7 @@ def main() -> int:
     """Run the mutants and print the score."""
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--only", default="*", help="a pattern of the modules to mutate")
-    parser.add_argument("--again", action="store_true", help="only what survived the last time")
+    parser.add_argument("--again", action="store_true", help="without those killed the last time")
     parser.add_argument("--quick", action="store_true", help="only the tests of the mutated module")
     parser.add_argument("--processes", type=int, default=os.cpu_count() or 1)
     options = parser.parse_args()
@@ -391,18 +395,31 @@ def main() -> int:
     parts = [Part(**part) for part in settings["part"]]
     reasons = {(each["at"], each["was"], each["now"]): each["why"] for each in settings["survivor"]}
     everything = list(all_mutants(parts))
-    waiting = [each for each in everything if fnmatch.fnmatch(each[1].place, f"{options.only}*")]
-    if options.again:
-        last = {tuple(key) for key in json.loads(LAST.read_text("utf-8"))}
-        waiting = [(part, mutant) for part, mutant in waiting if mutant.key in last]
-    results = run(parts, waiting, processes=options.processes, quick=options.quick)
-    survivors = [mutant.key for mutant, result in results.items() if result == "survived"]
+    chosen = [each for each in everything if fnmatch.fnmatch(each[1].place, f"{options.only}*")]
+    before = killed_before() if options.again else {}
     LAST.parent.mkdir(exist_ok=True)
-    LAST.write_text(json.dumps(survivors), "utf-8")
+    if not options.again:
+        LAST.write_text("")
+    waiting = [(part, mutant) for part, mutant in chosen if mutant.key not in before]
+    found = run(parts, waiting, processes=options.processes, quick=options.quick)
+    results = {mutant: found.get(mutant) or before[mutant.key] for _, mutant in chosen}
     print(table(results))
-    found = complaints(results, reasons, {mutant.key for _, mutant in everything})
-    print(*found, sep="\n")
-    return int(bool(found))
+    wrong = complaints(results, reasons, {mutant.key for _, mutant in everything})
+    print(*wrong, sep="\n")
+    return int(bool(wrong))
+
+
+def killed_before() -> dict[tuple[str, str, str], str]:
+    """What became of those that no longer have to be run."""
+    lines = LAST.read_text("utf-8").splitlines()
+    results = {tuple(key): result for key, result in map(json.loads, lines)}
+    return {key: result for key, result in results.items() if result != "survived"}
+
+
+def remember(mutant: Mutant, result: str) -> None:
+    """Write a result down at once, so that a run can be taken up where it was broken off."""
+    with LAST.open("a", encoding="utf-8") as file:
+        file.write(json.dumps([mutant.key, result]) + "\n")
 
 
 def all_mutants(parts: Sequence[Part]) -> Iterator[tuple[int, Mutant]]:
@@ -417,7 +434,7 @@ def all_mutants(parts: Sequence[Part]) -> Iterator[tuple[int, Mutant]]:
 def run(
     parts: Sequence[Part], waiting: Sequence[tuple[int, Mutant]], **options: Any
 ) -> dict[Mutant, str]:
-    """What became of each mutant, in the order of the files."""
+    """What became of each mutant."""
     os.environ["HYPOTHESIS_PROFILE"] = "mutation"
     for name in SHARED:
         __import__(name)
@@ -427,9 +444,9 @@ def run(
         runner = Runner(parts, needed, Path(folder), **options)
         for mutant, result in runner.results(waiting):
             progress.step(mutant, result)
+            remember(mutant, result)
             found[mutant] = result
-    print(file=sys.stderr)
-    return {mutant: found[mutant] for _, mutant in waiting}
+    return found
 
 
 if __name__ == "__main__":

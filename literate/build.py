@@ -66,21 +66,15 @@ class Build:
         self._ahead[document] = self._start(document)
 
     def _start(self, document: Document) -> Future[Report]:
-        done: Future[Report] = Future()
-        if self.off:
-            done.set_result(unrun(document))
-        elif known := self.cache and self.cache.load(document):
+        known = unrun(document) if self.off else self.cache and self.cache.load(document)
+        if known:
+            done: Future[Report] = Future()
             done.set_result(known)
-        else:
-            return self._run(document)
-        return done
-
-    def _run(self, document: Document) -> Future[Report]:
-        started = self._workers.submit(document)
+            return done
         if self.cache:
-            store = partial(self.cache.store, self.cache.key(document))
-            started.add_done_callback(lambda run: store(run.result()))
-        return started
+            keep = partial(self.cache.store, self.cache.key(document))
+            return self._workers.submit(document, keep)
+        return self._workers.submit(document)
 
     def serve(self) -> None:
         """Expect further builds in this process, which need not measure the same pages again."""

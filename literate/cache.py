@@ -121,8 +121,8 @@ class Cache:
         return content if sha256(content).hexdigest().encode() == checksum else None
 
     def derived(self, facts: object, make: Callable[[], bytes]) -> bytes:
-        """What follows from some facts and the installed packages alone; made if it is not kept."""
-        key = sha256(json.dumps([FORMAT, _installation(), facts]).encode()).hexdigest()
+        """What follows from some facts and the installed code alone; made if it is not kept."""
+        key = sha256(json.dumps([FORMAT, _installation(), _own(), facts]).encode()).hexdigest()
         found = self._read(key)
         if found is None:
             found = make()
@@ -197,7 +197,7 @@ def _reusable(report: Report) -> bool:
 
 
 def _content(report: Report) -> dict[str, Any]:
-    outcomes = [asdict(result.outcome) for result in report.results if result.outcome]
+    outcomes = list(map(asdict, report.outcomes))
     return {"seconds": report.seconds, "reads": dict(report.reads), "outcomes": outcomes}
 
 
@@ -216,6 +216,17 @@ def _installation() -> list[object]:
         for record in sorted(folder.glob("*.dist-info/RECORD")):
             found.append((record.parent.name, record.stat().st_mtime_ns))
     return [sys.version, sys.executable, *found]
+
+
+@cache
+def _own() -> list[str]:
+    """The modules of this package, as they were when this process began to use them."""
+    return [digest(file) for file in sorted(Path(__file__).parent.glob("*.py"))]
+
+
+def derived(kept: Cache | None, facts: object, make: Callable[[], bytes]) -> bytes:
+    """What is kept, where anything is, or made."""
+    return kept.derived(facts, make) if kept else make()
 
 
 def machine() -> list[object]:

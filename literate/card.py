@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
-from functools import lru_cache
 from html import escape
 from importlib.util import find_spec
 from pathlib import Path
@@ -17,6 +16,8 @@ from textwrap import wrap
 
 import resvg_py
 from coloraide import Color
+
+from literate.cache import Cache, derived
 
 WIDTH, HEIGHT = 1200, 630
 SERIF, SANS = "STIX Two Math", "DejaVu Sans"
@@ -27,7 +28,14 @@ _MIX = re.compile(r"color-mix\(\s*in oklab,\s*(#\w+)\s+([\d.]+)%,\s*(#\w+)\s*\)"
 
 
 def card(
-    figure: str, *, name: str, title: str, note: str, logo: str, styles: Iterable[str]
+    figure: str,
+    *,
+    name: str,
+    title: str,
+    note: str,
+    logo: str,
+    styles: Iterable[str],
+    cache: Cache | None = None,
 ) -> bytes:
     """Draw the card.
 
@@ -38,6 +46,7 @@ def card(
         note: A line in smaller letters.
         logo: The site's logo, an SVG with a viewBox.
         styles: Style sheets that give colors to the figure; a custom property has its first value.
+        cache: Where a card may be found that was drawn before.
 
     Returns:
         A PNG of 1200 x 630 pixels.
@@ -52,7 +61,7 @@ def card(
         f'<text x="70" y="{first + 78 * place}">{escape(line)}</text>'
         for place, line in enumerate(lines)
     )
-    return _png(
+    svg = (
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {HEIGHT}">'
         f'<rect width="{WIDTH}" height="{HEIGHT}" fill="{colors.get("--paper", "#fff")}"/>'
         f"{_placed(logo, 68, 62, 56, 56)}"
@@ -63,6 +72,7 @@ def card(
         f'fill="{colors.get("--soft", "#555")}">{escape(note)}</text>'
         f"{_placed(resolved(figure, colors), 620, 90, 520, 450)}</svg>"
     )
+    return derived(cache, ["card", svg], lambda: _png(svg))
 
 
 def properties(styles: Iterable[str]) -> dict[str, str]:
@@ -111,7 +121,6 @@ def _placed(svg: str, x: int, y: int, width: int, height: int) -> str:
     return f'<svg x="{x}" y="{y}" width="{width}" height="{height}"{rest}{svg[tag.end() :]}'
 
 
-@lru_cache(maxsize=2)  # a server that rebuilds other pages draws the same again
 def _png(svg: str) -> bytes:
     return resvg_py.svg_to_bytes(
         svg_string=svg,

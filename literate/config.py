@@ -24,6 +24,7 @@ class Config:
         preload: Modules to import once for all pages.
         versions: Distributions whose versions a page's last line names.
         setup: Code to run before each page and each docstring.
+        slow: Pages that run for long: they start first, and MkDocs waits for them last.
         timeout: Seconds after which a page counts as hanging.
     """
 
@@ -33,6 +34,7 @@ class Config:
     preload: tuple[str, ...] = ()
     versions: tuple[str, ...] = ()
     setup: str = ""
+    slow: tuple[str, ...] = ()
     timeout: float = 60.0
 
     @classmethod

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
+_OWN_ID = re.compile(r"""id=(["'])(.*?)\1""")
 _ID = re.compile(r"""(?<![\w-])(id=["']|(?:xlink:)?href=["']#|url\(["']?#)([^"')]*)""")
 _IDS = re.compile(
     r"""(?<![\w-])((?:aria-(?:labelledby|describedby|controls|owns|details)|headers|for)=["'])"""
@@ -73,7 +74,8 @@ def is_named(markup: str) -> bool:
 
 
 def _ids(markup: str) -> set[str]:
-    return {match[2] for match in _ID.finditer(markup) if match[1].startswith("id=")}
+    found = _OWN_ID.finditer(markup)
+    return {match[2] for match in found if markup[match.start() - 1].isspace()}
 
 
 def scoped(markup: str, prefix: str) -> str:
@@ -84,6 +86,8 @@ def scoped(markup: str, prefix: str) -> str:
         '<g id="x-a"/><use href="#x-a"/><a href="#top"/>'
     """
     ids = _ids(markup)
+    if not ids:
+        return markup
 
     def prefixed(match: re.Match[str]) -> str:
         names = [prefix + name if name in ids else name for name in match[2].split()]

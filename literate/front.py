@@ -53,6 +53,7 @@ class Front(BasePlugin):  # type: ignore[type-arg, no-untyped-call]
             note=_build(config).total(),
             logo=(site / logo).read_text("utf-8"),
             styles=[(site / name).read_text("utf-8") for name in config.extra_css],
+            cache=_build(config).cache,
         )
         (site / CARD).parent.mkdir(parents=True, exist_ok=True)
         (site / CARD).write_bytes(png)
@@ -65,6 +66,6 @@ def _build(config: MkDocsConfig) -> Build:
 def first_figure(build: Build, page: Page) -> str:
     """The first picture that a page drew, as SVG; empty where it drew none."""
     report = build.report_of(Path(page.file.abs_src_path or ""))
-    outcomes = [result.outcome for result in report.results] if report else []
-    pictures = (figure.svg for outcome in outcomes if outcome for figure in outcome.figures)
+    outcomes = report.outcomes if report else []
+    pictures = (figure.svg for outcome in outcomes for figure in outcome.figures)
     return next(filter(None, pictures), "")

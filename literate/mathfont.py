@@ -25,8 +25,7 @@ from fontTools.ttLib.tables._g_l_y_f import Glyph, GlyphCoordinates
 from fontTools.ttLib.tables.otTables import AlternateSubst
 from fontTools.ttLib.tables.ttProgram import Program
 
-from literate.cache import Cache
-from literate.reads import digest
+from literate.cache import Cache, derived
 
 __all__ = ["characters", "subset", "write"]
 
@@ -299,10 +298,7 @@ def write(site_dir: Path, cache: Cache | None = None) -> Path:
     wanted = frozenset(depths.items())
     target = site_dir / "assets" / "fonts" / f"{NAME}.woff2"
     target.parent.mkdir(parents=True, exist_ok=True)
-    if cache:
-        facts = [digest(__file__), sorted(wanted)]
-        target.write_bytes(cache.derived(facts, lambda: _subset(wanted)))
-    else:
-        target.write_bytes(_subset(wanted))
+    facts = ["font", sorted(wanted)]
+    target.write_bytes(derived(cache, facts, lambda: _subset(wanted)))
     copyfile(Path(__file__).with_name(f"{NAME}.txt"), target.with_suffix(".txt"))
     return target

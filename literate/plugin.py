@@ -3,6 +3,7 @@ r"""The MkDocs plugin: what a Markdown extension cannot do, since it sees one pa
 from __future__ import annotations
 
 import time
+from dataclasses import asdict
 from pathlib import Path, PurePosixPath
 
 from jinja2 import Environment
@@ -11,14 +12,15 @@ from mkdocs.config.base import Config
 from mkdocs.config.defaults import MkDocsConfig
 from mkdocs.exceptions import PluginError
 from mkdocs.livereload import LiveReloadServer
-from mkdocs.plugins import BasePlugin, event_priority
+from mkdocs.plugins import BasePlugin, CombinedEvent, event_priority
 from mkdocs.structure.files import File, Files
 from mkdocs.structure.nav import Navigation
 from mkdocs.structure.pages import Page
 
 from literate import mathfont, notebook, search
 from literate.build import Build, build_of
-from literate.cache import measures
+from literate.cache import derived, measures
+from literate.examples import Document
 from literate.pages import included
 from literate.plain import site_link
 from literate.preview import Preview, Site
@@ -41,7 +43,8 @@ class Literate(BasePlugin[Options]):  # type: ignore[no-untyped-call]
     late: list[File]
     order: list[File]
     nav: Navigation
-    notebooks: dict[str, str]
+    notebooks: dict[str, bytes]
+    aside: list[str]
 
     def on_startup(self, *, command: str, dirty: bool) -> None:
         """Learn whether this is a server; with this event, one plugin serves all its builds."""
@@ -59,19 +62,23 @@ class Literate(BasePlugin[Options]):  # type: ignore[no-untyped-call]
 
     def on_files(self, files: Files, *, config: MkDocsConfig) -> None:
         """Start running every page while MkDocs goes on."""
-        documents = []
-        self.late = []
+        documents: list[Document] = []
+        late: dict[File, bool] = {}
+        slow = set(self.build.config.slow)
         for file in files.documentation_pages():
             if file.abs_src_path:
                 document = self.build.config.parse(Path(file.abs_src_path))
                 documents += [document, *included(self.build.config, file.content_string)]
-                if measures(document):
-                    self.late.append(file)
-        self.build.begin(documents)
+                if document.path in slow or measures(document):
+                    late[file] = document.path in slow
+        if missing := slow - {document.path for document in documents}:
+            raise PluginError(f"literate: no page is {', '.join(sorted(missing))} (setting slow)")
+        self.late = sorted(late, key=late.__getitem__)
+        self.build.begin(sorted(documents, key=lambda each: each.path not in slow))
         self.notebooks = {}
 
     def on_nav(self, nav: Navigation, *, config: MkDocsConfig, files: Files) -> None:
-        """Let pages that each build runs be converted last, since MkDocs waits for them."""
+        """Let pages whose run takes longest be converted last, since MkDocs waits for them."""
         self.nav, self.order = nav, list(files)
         _move_to_end(files, self.late)
 
@@ -101,27 +108,41 @@ class Literate(BasePlugin[Options]):  # type: ignore[no-untyped-call]
             return None
         if not notebook.has_notebook(report.document, page.meta):
             return None
-        made = notebook.notebook(
-            file.content_string,
-            report,
-            setup=self.build.config.setup,
-            versions=self.build.versions,
-            link=site_link(
-                config.site_url or "", file.src_uri, {each.src_uri: each.url for each in files}
-            ),
-        )
-        self.notebooks[str(target)] = notebook.dumps(made)
+        text, setup, versions = file.content_string, self.build.config.setup, self.build.versions
+        place = (config.site_url or "", file.src_uri, {each.src_uri: each.url for each in files})
+
+        def make() -> bytes:
+            link = site_link(*place)
+            made = notebook.notebook(text, report, setup=setup, versions=versions, link=link)
+            return notebook.dumps(made).encode()
+
+        facts = [text, setup, versions, place, list(map(asdict, report.outcomes))]
+        self.notebooks[str(target)] = derived(self.build.cache, facts, make)
         return notebook.with_link(html, target.name)
+
+    @event_priority(100)
+    def _put_aside(self, context: object, /, *, page: Page, **_: object) -> None:
+        """Take out what the search need not go through."""
+        self.aside = []
+        if self.config.lazy_search:
+            page.content, self.aside = search.put_aside(page.content or "")
+
+    @event_priority(-100)
+    def _put_back(self, context: object, /, *, page: Page, **_: object) -> None:
+        """Put back what the reader has to see."""
+        page.content = search.put_back(page.content or "", self.aside)
+
+    on_page_context = CombinedEvent(_put_aside, _put_back)
 
     def on_post_build(self, *, config: MkDocsConfig) -> None:
         """Write the math font and the notebooks, and say how many examples ran."""
         mathfont.write(Path(config.site_dir), self.build.cache)
         if self.config.lazy_search:
             search.split(Path(config.site_dir))
-        for name, text in self.notebooks.items():
+        for name, content in self.notebooks.items():
             file = Path(config.site_dir, name)
             file.parent.mkdir(parents=True, exist_ok=True)
-            file.write_text(text, "utf-8", newline="\n")
+            file.write_bytes(content)
         self.build.end()
 
 

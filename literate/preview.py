@@ -61,7 +61,7 @@ class Site(NamedTuple):
     nav: Navigation
     env: Environment
     build: Build
-    notebooks: dict[str, str]
+    notebooks: dict[str, bytes]
 
     @property
     def plain(self) -> bool:

@@ -85,7 +85,7 @@ def _refused(report: Report) -> list[Failure]:
 def _misread(config: Config, file: Path, report: Report, new: str) -> list[Failure]:
     """What the rewritten file would not say: it is read back and judged by the same outcomes."""
     again = config.parse_text(file, new)
-    outcomes = [result.outcome for result in report.results if result.outcome]
+    outcomes = report.outcomes
     if _statements(again) != _statements(report.document):
         message = "a live output cannot be recorded: it would be read as something else"
         return [Failure(report.document.path, 1, message)]

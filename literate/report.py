@@ -83,6 +83,11 @@ class Report:
         found = [*self.problems, *(result.failure for result in self.results if result.failure)]
         return sorted(found, key=lambda failure: failure.line)
 
+    @property
+    def outcomes(self) -> list[Outcome]:
+        """What the examples did, up to where the process ended."""
+        return [result.outcome for result in self.results if result.outcome]
+
     def of(self, block: Block) -> list[Result]:
         """The results of one block."""
         return [result for result in self.results if result.block == block]

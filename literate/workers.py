@@ -44,15 +44,24 @@ class Workers:
         self._server: tuple[subprocess.Popen[bytes], socket.socket] | None = None
         atexit.register(self.close)
 
-    def submit(self, document: Document) -> Future[Report]:
-        """Start running a document."""
+    def submit(
+        self, document: Document, keep: Callable[[Report], None] = lambda report: None
+    ) -> Future[Report]:
+        """Start running a document.
+
+        Args:
+            document: The document.
+            keep: What is done with the report before anyone else has it.
+        """
         future: Future[Report] = Future()
 
         def work() -> None:
             with self._slots:
                 future.set_running_or_notify_cancel()
                 try:
-                    future.set_result(self.run(document))
+                    report = self.run(document)
+                    keep(report)
+                    future.set_result(report)
                 except BaseException as error:
                     future.set_exception(error)
 

@@ -48,7 +48,7 @@ def finite(**named: Tensor) -> None:
     for name, tensor in named.items():
         index = first(~tensor.isfinite())
         if index is not None:
-            value = tensor[index].item()
+            value = tensor[index]
             raise ValueError(f"{at(name, index)} is {value}, which makes the result NaN")
 
 
@@ -87,7 +87,7 @@ def boolean_mask(mask: Tensor, shape: tuple[int, ...]) -> None:
         mask.expand(shape)
     except RuntimeError:
         got = f"shape {tuple(mask.shape)}"
-        raise ValueError(f"mask must broadcast to {tuple(shape)}, got {got}") from None
+        raise ValueError(f"mask must broadcast to {shape}, got {got}") from None
 
 
 def attention(

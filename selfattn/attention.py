@@ -79,10 +79,11 @@ def attention(
     scale = q.shape[-1] ** -0.5 if scale is None else scale
     # The kernel's own triangle starts at the first key, and it is not to be given a mask as well.
     own = causal and mask is None and q.shape[-2] == k.shape[-2] and not return_weights
-    mask, empty = _limits(q, k, mask, causal and not own)
+    limits = _limits(q, k, mask, causal and not own)
     if return_weights:
-        weights = F.dropout(_weights(similarity(q, k) * scale, mask, empty), dropout)
+        weights = F.dropout(_weights(similarity(q, k) * scale, limits), dropout)
         return context(weights, v), weights
+    mask, empty = limits or (None, None)
     q_, k_, v_ = (_folded(tensor, q.shape[:-3]) for tensor in (q, k, v))
     allowed = None if mask is None else _folded(mask, q.shape[:-3])
     z = F.scaled_dot_product_attention(q_, k_, v_, allowed, dropout, own, scale=scale)
@@ -138,7 +139,7 @@ def padding_mask(lengths: Int[Tensor, "*B"], S: int) -> Bool[Tensor, "*B 1 S"]:
         raise TypeError(f"lengths must be integers, got {lengths.dtype}")
     index = _check.first((lengths < 0) | (lengths > S))
     if index is not None:
-        got = f"{_check.at('lengths', index)} = {lengths[index].item()}"
+        got = f"{_check.at('lengths', index)} = {lengths[index]}"
         raise ValueError(f"lengths must be from 0 to {S}, got {got}")
     return torch.arange(S, device=lengths.device) < lengths[..., None, None]
 
@@ -178,7 +179,7 @@ def convert_mask(
 
 def _limits(
     q: Tensor, k: Tensor, mask: Tensor | None, causal: bool
-) -> tuple[Tensor | None, Tensor | None]:
+) -> tuple[Tensor, Tensor] | None:
     """Join mask and triangle, and fill the empty rows, which have no softmax: they come second."""
     T, S = q.shape[-2], k.shape[-2]
     # A single query is the last one, and sees every key.
@@ -186,14 +187,15 @@ def _limits(
         triangle = causal_mask(T, S).to(q.device)
         mask = triangle if mask is None else mask & triangle
     if mask is None:
-        return None, None
+        return None
     empty = ~mask.any(-1, keepdim=True)
     return mask | empty, empty
 
 
-def _weights(scores: Tensor, mask: Tensor | None, empty: Tensor | None) -> Tensor:
-    if mask is None or empty is None:
+def _weights(scores: Tensor, limits: tuple[Tensor, Tensor] | None) -> Tensor:
+    if limits is None:
         return softmax(scores)
+    mask, empty = limits
     return softmax(scores.masked_fill(~mask, -torch.inf)).masked_fill(empty, 0)
 
 
@@ -206,6 +208,6 @@ def _folded(x: Tensor, lead: torch.Size) -> Tensor:
 def _keep(additive: Tensor) -> Tensor:
     index = _check.first((additive != 0) & (additive != -torch.inf))
     if index is not None:
-        got = f"{_check.at('mask', index)} = {additive[index].item()}"
+        got = f"{_check.at('mask', index)} = {additive[index]}"
         raise ValueError(f"an additive mask must hold 0 and -inf only, got {got}")
     return additive == 0

@@ -91,7 +91,7 @@ def simple_self_attention(x: Float[Tensor, "*B T d"]) -> Float[Tensor, "*B T d"]
     return context(softmax(similarity(x, x)), x)
 
 
-@dataclass(frozen=True, eq=False, repr=False)
+@dataclass(frozen=True, eq=False)
 class Trace:
     r"""How one query gets its context vector, step by step.
 
@@ -116,11 +116,12 @@ class Trace:
 
     def __repr__(self) -> str:
         *contributions, summed = _vectors([*self.contributions, self.context])
-        steps = zip(self.scores.tolist(), self.weights.tolist(), contributions, strict=True)
+        steps = zip(self.scores, self.weights, contributions, strict=True)
         rows = [(str(i), f"{s:z.4f}", f"{w:.4f}", vector) for i, (s, w, vector) in enumerate(steps)]
         head = ("position", "score", "weight", "contribution")
-        foot = ("sum", "", f"{self.weights.sum().item():.4f}", f"{summed} = context")
-        title = f"Trace of query {self.position}: {_vectors([self.query])[0]}"
+        foot = ("sum", "", f"{self.weights.sum():.4f}", f"{summed} = context")
+        (query,) = _vectors([self.query])
+        title = f"Trace of query {self.position}: {query}"
         return "\n".join([title, *_table([head, *_shortened(rows, ("...",) * 4, 24), foot])])
 
 
@@ -171,10 +172,10 @@ def trace(
     """
     _check_trace(queries, keys, values, query)
     # All queries are scored, so that an error names a query by its own index.
-    scores = similarity(queries, keys)[query : query + 1]
+    scores = similarity(queries, keys)[query]
     weights = softmax(scores)
-    summed = context(weights, values)
-    return Trace(query, queries[query], scores[0], weights[0], weights.mT * values, summed[0])
+    (summed,) = context(weights.unsqueeze(0), values)
+    return Trace(query, queries[query], scores, weights, weights.unsqueeze(-1) * values, summed)
 
 
 def _check_trace(queries: Tensor, keys: Tensor, values: Tensor, query: int) -> None:
@@ -191,7 +192,7 @@ def _check_trace(queries: Tensor, keys: Tensor, values: Tensor, query: int) -> N
 def _vectors(vectors: list[Tensor]) -> list[str]:
     """Write vectors so that they align when they stand below each other."""
     # The z turns a minus sign off where all that is left of a number is zeros.
-    texts = [[f"{number:z.4f}" for number in vector.tolist()] for vector in vectors]
+    texts = [[f"{number:z.4f}" for number in vector] for vector in vectors]
     width = max(len(text) for row in texts for text in row)
     rows = [_shortened([text.rjust(width) for text in row], "...", 8) for row in texts]
     return [f"[{', '.join(row)}]" for row in rows]

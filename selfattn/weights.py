@@ -174,7 +174,7 @@ def _check_divisor(total: Tensor, rounding: Tensor) -> None:
     index = _check.first(total.abs() <= rounding)
     if index is not None:
         row = _check.at("scores", index[:-1])
-        raise ValueError(f"{row} sums to {total[index].item()}, and nothing can be divided by that")
+        raise ValueError(f"{row} sums to {total[index]}, and nothing can be divided by that")
 
 
 def _check_maximum(scores: Tensor, maximum: Tensor) -> None:

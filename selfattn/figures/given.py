@@ -14,7 +14,7 @@ def plain(name: str, values: Tensor, ndim: int, lowest: float = math.nan) -> Ten
         raise ValueError(f"{name} must have {ndim} non-empty axes, got shape {tuple(values.shape)}")
     index = _check.first(~values.isfinite() & (values != lowest))
     if index is not None:
-        raise ValueError(f"{_check.at(name, index)} is {values[index].item()}, which has no place")
+        raise ValueError(f"{_check.at(name, index)} is {values[index]}, which has no place")
     return values.detach().double().cpu()
 
 

@@ -17,7 +17,7 @@ import pytest
 from literate import cache as module
 from literate.__main__ import main
 from literate.build import Build
-from literate.cache import Cache, machine, measures
+from literate.cache import Cache, derived, machine, measures
 from literate.config import Config
 from literate.examples import Document
 from literate.fences import parse_page
@@ -169,6 +169,7 @@ def fresh_facts() -> Iterator[Callable[[], None]]:
     def forget() -> None:
         module._installation.cache_clear()
         module._processor.cache_clear()
+        module._own.cache_clear()
 
     yield forget
     forget()
@@ -462,12 +463,12 @@ def test_what_is_derived_is_made_once(
 ) -> None:
     made = []
 
-    def derived(facts: object) -> bytes:
+    def make(facts: object) -> bytes:
         made.append(facts)
         return f"{facts}\n".encode()
 
     def get(facts: object) -> bytes:
-        return Cache(cache.config).derived(facts, lambda: derived(facts))
+        return Cache(cache.config).derived(facts, lambda: make(facts))
 
     assert [get("a"), get("a"), get(["b"])] == [b"a\n", b"a\n", b"['b']\n"]
     assert made == ["a", ["b"]]
@@ -477,6 +478,13 @@ def test_what_is_derived_is_made_once(
     fresh_facts()
     assert get("a") == b"a\n"
     assert made == ["a", ["b"], "a"]
+    fresh_facts()
+    monkeypatch.setattr(module, "digest", lambda file: "edited")
+    assert get("a") == b"a\n"
+    assert made == ["a", ["b"], "a", "a"]
+    assert derived(None, "d", lambda: make("d")) == b"d\n"
+    assert derived(None, "d", lambda: make("d")) == b"d\n"
+    assert made[-2:] == ["d", "d"]
     cache.clean()
     (cache.config.root / ".cache").rmdir()
     (cache.config.root / ".cache").touch()

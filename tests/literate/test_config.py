@@ -13,11 +13,14 @@ if TYPE_CHECKING:
 
 def test_settings_come_from_the_nearest_project_that_has_them(project: Project) -> None:
     project.write("docs/pyproject.toml", "[project]\nname = 'x'\n")
+    text = project.read("pyproject.toml")
+    project.write("pyproject.toml", f"{text}slow = ['docs/long.md']\n")
     assert Config.find(project.root / "docs") == Config(
         project.root,
         pages=("docs/**/*.md",),
         sources=("toy",),
         setup="import random; random.seed(0)",
+        slow=("docs/long.md",),
         timeout=20.0,
     )
 

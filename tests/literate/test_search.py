@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from literate.search import without_code
+from literate.search import put_aside, put_back
 
 if TYPE_CHECKING:
     from .conftest import Project
@@ -54,14 +54,29 @@ def test_index_is_left_as_it_is_unless_asked_for(new_project: NewProject) -> Non
     assert any("6 * 7" in entry["text"] for entry in files["search_index.json"]["docs"])
 
 
+FIGURE = "<figure><div data-search-exclude><svg><p>7</p></svg></div>{}</figure>"
+
+
 @pytest.mark.parametrize(
     ("text", "left"),
     [
         ("", ""),
-        ("<pre><code>a\n\nb</code></pre>", ""),
-        ("<pre>a</pre><p>b</p><pre>c</pre>", "<p>b</p>"),
+        ("<pre><code>a\n\nb</code></pre>", "<!--\x020\x03-->"),
+        ('<pre id="x">a</pre><p>b</p><pre>c</pre>', "<!--\x020\x03--><p>b</p><!--\x021\x03-->"),
         ("<p><code>a</code> &lt;pre&gt;</p>", "<p><code>a</code> &lt;pre&gt;</p>"),
+        (
+            FIGURE.format("<figcaption>Look.</figcaption>"),
+            "<figure><div data-search-exclude><!--\x020\x03--></div>"
+            "<figcaption>Look.</figcaption></figure>",
+        ),
+        (
+            FIGURE.format("") * 2,
+            "<figure><div data-search-exclude><!--\x020\x03--></div></figure>"
+            "<figure><div data-search-exclude><!--\x021\x03--></div></figure>",
+        ),
     ],
 )
-def test_without_code(text: str, left: str) -> None:
-    assert without_code(text) == left
+def test_code_and_drawings_are_put_aside(text: str, left: str) -> None:
+    html, parts = put_aside(text)
+    assert html == left
+    assert put_back(html, parts) == text

@@ -102,6 +102,13 @@ def test_mixed_dtypes(refuses):
         context(torch.ones(3, 5), torch.ones(5, 7, dtype=torch.bfloat16))
 
 
+def test_a_number_that_is_not_finite_is_named(refuses):
+    weights, values = torch.ones(3, 2), torch.ones(2, 5)
+    weights[2, 1] = torch.nan
+    with refuses(ValueError, "weights[2, 1] is nan, which makes the result NaN"):
+        context(weights, values)
+
+
 def test_a_masked_value_still_has_to_be_finite(refuses):
     weights, values = torch.tensor([[1.0, 0.0]]), torch.tensor([[1.0], [torch.inf]])
     with refuses(ValueError, "values[1, 0] is inf, which makes the result NaN"):
@@ -153,6 +160,14 @@ def test_a_trace_is_frozen(draw):
     x = draw(5, 3)
     with pytest.raises(FrozenInstanceError):
         trace(x, x, x, query=0).position = 1
+
+
+def test_a_trace_equals_itself_alone(draw):
+    x = draw(5, 3)
+    one, other = trace(x, x, x, query=0), trace(x, x, x, query=0)
+    assert one == one
+    assert one != other
+    assert len({one, other}) == 2
 
 
 def test_gradients_flow_through_a_trace(draw):

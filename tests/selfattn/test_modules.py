@@ -385,6 +385,16 @@ def test_a_mask_for_all_heads_or_for_each(draw, num_kv_heads):
     torch.testing.assert_close(module(x, mask=each), module(x, mask=each, return_weights=True)[0])
 
 
+@pytest.mark.parametrize("num_kv_heads", [1, 2])
+def test_a_mask_for_each_of_two_heads(draw, num_kv_heads):
+    module, x = heads_of(5, 8, 2, num_kv_heads=num_kv_heads), draw(3, 7, 5)
+    each = draw(3, 2, 7, 7) > 0
+    _, weights = module(x, mask=each, return_weights=True)
+    for h in range(2):
+        _, expected = module(x, mask=each[:, h], return_weights=True)
+        torch.testing.assert_close(weights[:, h], expected[:, h], **CLOSE)
+
+
 @pytest.mark.parametrize("shape", [(7, 7), (1, 7), (7, 1), (2, 1, 7), (1, 7, 7), (1, 4, 7, 7)])
 def test_a_mask_is_broadcast(draw, shape):
     module, x, mask = heads_of(5, 8, 4, num_kv_heads=2), draw(2, 7, 5), draw(*shape) > 0
