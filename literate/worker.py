@@ -56,6 +56,8 @@ def serve(control: socket.socket, preload: list[str]) -> None:
     reads = Reads(Path.cwd())
     reads.loaded()
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)
+    # MkDocs goes first: as long as it has pages to convert, nobody waits for the examples.
+    os.nice(10)
     while True:
         _, descriptors, _, _ = socket.recv_fds(control, 1, 1)
         if not descriptors:

@@ -121,8 +121,9 @@ class Workers:
                 cwd=self.config.root,
                 pass_fds=[descriptor],
                 stdin=subprocess.DEVNULL,
-                # Its own group, so that all that it forked can be ended with it.
-                start_new_session=True,
+                # Its own group, so that all that it forked can be ended with it. In a session of
+                # its own it would get as much of the processors as MkDocs, however nice it is.
+                process_group=0,
             )
             return process, ours.dup()
 
