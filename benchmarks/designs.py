@@ -86,10 +86,11 @@ DESIGNS: dict[str, tuple[list[Exchanged], dict[str, int]]] = {
     "powers of e": ([(streaming, "LOG2_E", 1.0), (Tensor, "exp2_", Tensor.exp_)], {}),
     "no maximum": ([(streaming, "_stream", unshifted)], {}),
     "products in float32": ([(streaming, "_stream", widened)], {}),
+    "half a tile": ([(streaming, "TILE", 2**19)], {}),
     "each head alone": ([(streaming, "TILE", 1)], {}),
     "all heads at once": ([(streaming, "TILE", 2**40)], {}),
-    "256 queries, 512 keys": ([], {"block_q": 256}),
-    "512 queries, 512 keys": ([], {"block_q": 512}),
+    "256 queries, 512 keys": ([], {"block_q": 256, "block_k": 512}),
+    "512 queries, 512 keys": ([], {"block_q": 512, "block_k": 512}),
     "256 queries, 256 keys": ([], {"block_q": 256, "block_k": 256}),
 }
 

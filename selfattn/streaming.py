@@ -18,8 +18,8 @@ from torch import Tensor
 from . import _check
 
 LOG2_E = math.log2(math.e)
-# Heads are taken together until a tile has this many numbers, 2 MiB in float32.
-TILE = 2**19
+# Heads are taken together until a tile has this many numbers, 4 MiB in float32.
+TILE = 2**20
 
 Part = tuple[Tensor, Tensor, bool]
 
@@ -104,7 +104,7 @@ def streaming_attention(
     causal: bool = False,
     scale: float | int | None = None,
     block_q: int | None = None,
-    block_k: int = 512,
+    block_k: int | None = None,
 ) -> Float[Tensor, "*B T d_v"]:
     r"""Compute [attention][selfattn.attention.attention] tile by tile, in memory linear in $T + S$.
 
@@ -124,7 +124,7 @@ def streaming_attention(
         scale: The factor of the scores, by default $1 / \sqrt{d_k}$.
         block_q: Queries in a tile, by default 1024, or 256 with `causal`, where a tile has at most
             as many queries as keys.
-        block_k: Keys in a tile.
+        block_k: Keys in a tile, by default 512, or 256 with `causal` and at most 2048 keys.
 
     Returns:
         The context vectors $Z$, `(*B, T, d_v)`. In bfloat16, products are rounded, and sums over
@@ -145,8 +145,7 @@ def streaming_attention(
                 [2.9791]])
     """
     _check.attention(q, k, v, scale=scale)
-    block_q = _block_q(causal, block_q)
-    _check.positive(block_q=block_q, block_k=block_k)
+    block_q, block_k = _sizes(k.shape[-2], causal, block_q, block_k)
     factor = q.shape[-1] ** -0.5 if scale is None else scale
     flat = (x.reshape(-1, *x.shape[-2:]) for x in (q, k, v))
     options = factor, causal, block_q, block_k
@@ -231,7 +230,7 @@ def _wide(x: Tensor) -> torch.dtype:
 
 
 def tile_walk(
-    T: int, S: int, *, causal: bool = False, block_q: int | None = None, block_k: int = 512
+    T: int, S: int, *, causal: bool = False, block_q: int | None = None, block_k: int | None = None
 ) -> Iterator[tuple[slice, slice]]:
     r"""Give the tiles of [`streaming_attention`][selfattn.streaming.streaming_attention] in order.
 
@@ -240,7 +239,7 @@ def tile_walk(
         S: The number of keys.
         causal: Whether later keys are hidden. Tiles in which all would be hidden are left out.
         block_q: Queries in a tile, by default 1024, or 256 with `causal`.
-        block_k: Keys in a tile.
+        block_k: Keys in a tile, by default 512, or 256 with `causal` and at most 2048 keys.
 
     Yields:
         The queries and the keys of a tile, as slices.
@@ -255,8 +254,8 @@ def tile_walk(
         3 6 2 6
         3 6 0 2
     """
-    block_q = _block_q(causal, block_q)
-    _check.positive(T=T, S=S, block_q=block_q, block_k=block_k)
+    _check.positive(T=T, S=S)
+    block_q, block_k = _sizes(S, causal, block_q, block_k)
     return (
         (queries, keys)
         for queries, columns in _tiles(T, S, causal, block_q, block_k)
@@ -264,9 +263,14 @@ def tile_walk(
     )
 
 
-def _block_q(causal: bool, block_q: int | None) -> int:
-    """Fill in a default. Half of a tile on the diagonal is hidden: smaller ones waste less."""
-    return (256 if causal else 1024) if block_q is None else block_q
+def _sizes(S: int, causal: bool, block_q: int | None, block_k: int | None) -> tuple[int, int]:
+    """Fill in defaults. Half of a tile on the diagonal is hidden: smaller ones waste less."""
+    if block_q is None:
+        block_q = 256 if causal else 1024
+    if block_k is None:
+        block_k = 256 if causal and S <= 2048 else 512
+    _check.positive(block_q=block_q, block_k=block_k)
+    return block_q, block_k
 
 
 def _blocks(

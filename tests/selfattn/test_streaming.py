@@ -439,6 +439,15 @@ def test_streaming_attention_takes_the_walk(draw, monkeypatch, T, S, causal):
     assert taken == [(q.stop - q.start, k.stop - k.start) for q, k in walk]
 
 
+@pytest.mark.parametrize(
+    ("S", "causal", "sizes"),
+    [(2048, True, (256, 256)), (2049, True, (256, 512)), (2048, False, (1024, 512))],
+)
+def test_default_sizes_of_a_tile(S, causal, sizes):
+    widths = [(q.stop - q.start, k.stop - k.start) for q, k in tile_walk(2048, S, causal=causal)]
+    assert max(widths) == sizes
+
+
 @pytest.mark.parametrize("name", ["T", "S", "block_q", "block_k"])
 def test_a_walk_needs_positive_numbers(refuses, name):
     with refuses(ValueError, f"{name} must be positive, got 0"):
