@@ -2,6 +2,7 @@ r"""Show a block as a REPL would have: statements, live outputs, figures, and wh
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
 from functools import lru_cache
 from html import escape
@@ -18,6 +19,8 @@ from literate.report import Failure, Report, Result
 # One of each for all blocks: to make a formatter takes longer than to use it.
 # With stripnl, Pygments would drop blank lines at the end of an output.
 _LEXER, _FORMATTER = PythonConsoleLexer(stripnl=False), HtmlFormatter(nowrap=True)
+# Names, numbers and operators are most of a page's elements, and look like the text around them.
+_PLAIN = re.compile(r'<span class="(?:m[fi]|n[cfn]?|ow?|w)">([^<]*)</span>')
 
 
 def block_html(block: Block, results: Sequence[Result], identifier: str) -> str:
@@ -101,7 +104,7 @@ def _code(pairs: Sequence[tuple[Example, str]], title: str) -> str:
 
 @lru_cache(maxsize=4096)
 def _highlighted(transcript: str) -> str:
-    return str(highlight(transcript, _LEXER, _FORMATTER))
+    return _PLAIN.sub(r"\1", str(highlight(transcript, _LEXER, _FORMATTER)))
 
 
 def verdict_html(failure: Failure) -> str:

@@ -91,12 +91,11 @@ class Lab:
             attributes += f' controls="{" ".join(self.state["controls"])}"'
         if self.full:
             attributes += " full"
-        # As they are, these could end the script, or be taken for an attribute by what reads it.
+        # As they are, these could end the template, or be taken for an attribute by what reads it.
         marks = {ord(mark): f"\\u{ord(mark):04x}" for mark in "<>&'"}
-        script = (
-            f'<script type="application/json">{json.dumps(self.state).translate(marks)}</script>'
-        )
-        return f"<attention-lab {attributes}>{script}{self.fallback}</attention-lab>"
+        # No script: the theme would run it where it changes the page without loading another.
+        state = f"<template>{json.dumps(self.state).translate(marks)}</template>"
+        return f"<attention-lab {attributes}>{state}{self.fallback}</attention-lab>"
 
     def link(self) -> Link:
         """Give a link that puts this lab's state into the first lab of the page where it stands."""

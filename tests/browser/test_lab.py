@@ -66,9 +66,9 @@ def markup(state: dict[str, Any], attributes: str = "") -> str:
     """A lab as the build writes it."""
     rows = "".join(f"<tr><th>{word}</th><td>0.5</td></tr>" for word in state["words"])
     table = f"<table><thead><tr><th>key</th></tr></thead><tbody>{rows}</tbody></table>"
-    script = f'<script type="application/json">{json.dumps(state)}</script>'
+    template = f"<template>{json.dumps(state)}</template>"
     name = f'role="group" aria-label="{state["title"]}"'
-    return f"<attention-lab {name} {attributes}>{script}<div>{table}</div></attention-lab>"
+    return f"<attention-lab {name} {attributes}>{template}<div>{table}</div></attention-lab>"
 
 
 @pytest.fixture(scope="session")

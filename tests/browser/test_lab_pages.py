@@ -93,6 +93,16 @@ def test_a_link_counts_when_the_theme_has_rewritten_the_address(experiments: Pag
     experiments.wait_for_function(TOOK, arg=link)
 
 
+def test_a_lab_starts_where_the_theme_changes_the_page(visit: Visit) -> None:
+    tab = visit.open("")
+    tab.evaluate("() => { window.kept = true; }")
+    tab.locator("article a[href$='lab/']:visible").first.click()
+    tab.wait_for_url("**/lab/")
+    tab.wait_for_selector("attention-lab[full] canvas")
+    assert tab.evaluate("() => window.kept")
+    assert visit.errors == []
+
+
 def test_without_scripts_the_table_and_the_heatmap_are_seen(browser: Browser, site: Site) -> None:
     context = browser.new_context(java_script_enabled=False)
     tab = context.new_page()

@@ -21,9 +21,9 @@ def parse(found):
 
 
 def state(found):
-    script = parse(found)[0]
-    assert script.attrib == {"type": "application/json"}
-    return json.loads(script.text)
+    template = parse(found)[0]
+    assert (template.tag, template.attrib) == ("template", {})
+    return json.loads(template.text)
 
 
 def table(found):
@@ -90,7 +90,7 @@ def test_the_element_has_a_name_a_state_and_what_stands_in_for_it(inputs, words)
     element = parse(lab(words, inputs, title='Six "words" & more'))
     assert element.tag == "attention-lab"
     assert element.attrib == {"role": "group", "aria-label": 'Six "words" & more'}
-    assert [child.tag for child in element] == ["script", "p", "div", "div"]
+    assert [child.tag for child in element] == ["template", "p", "div", "div"]
     changed = parse(lab(words, inputs, title="t", full=True, controls=["causal", "heads"]))
     assert changed.attrib.keys() - element.attrib.keys() == {"full", "controls"}
     assert changed.get("controls") == "causal heads"
@@ -150,13 +150,15 @@ def test_double_precision_is_stored_as_float32(inputs, words):
     assert state(lab(words, wide, title="t")) == state(lab(words, inputs, title="t"))
 
 
-@pytest.mark.parametrize("word", ["</script><b>", "<!--<script>", "&lt;", "' id='x", '"', "Wörter"])
+@pytest.mark.parametrize(
+    "word", ["</template><b>", "<!--<template>", "&lt;", "' id='x", '"', "Wörter"]
+)
 def test_words_stay_text(word):
     found = lab([word, "b"], torch.eye(2), title=word)
     html = found._repr_html_()
-    assert html.count("<script") == html.count("</script") == 1
+    assert html.count("<template") == html.count("</template") == 1
     assert "<!--" not in html
-    assert not re.search("id=[\"']", html.partition("</script>")[0])
+    assert not re.search("id=[\"']", html.partition("</template>")[0])
     assert state(found)["words"] == [word, "b"]
     assert parse(found).get("aria-label") == state(found)["title"] == word
     assert table(found)[1][0] == word

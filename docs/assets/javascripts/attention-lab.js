@@ -750,23 +750,30 @@ class AttentionLab extends HTMLElement {
   // Coming and going.
 
   connectedCallback() {
-    if (this.#parts) this.#listen();
-    else this.#begin();
+    if (this.#parts) {
+      this.#listen();
+    } else {
+      // In a task of its own, so that the page can answer before and after. The address is that of
+      // now, since the theme may put another anchor into it.
+      const { hash } = location;
+      setTimeout(() => this.#begin(hash));
+    }
   }
 
   disconnectedCallback() {
-    this.#watch.abort();
+    this.#watch?.abort();
     clearTimeout(this.#speech);
     clearTimeout(this.#late);
   }
 
-  #begin() {
-    const script = this.querySelector("script");
+  #begin(hash) {
+    if (this.#parts || !this.isConnected) return;
+    const given = this.querySelector("template");
     this.#watch = new AbortController();
-    if (!script) return;
+    if (!given) return;
     try {
-      this.state = JSON.parse(script.textContent);
-      this.#follow(location);
+      this.state = JSON.parse(given.content.textContent);
+      this.#follow({ hash });
     } catch (error) {
       // The table and the heatmap stay.
       this.prepend(h("p", { class: "lab-note" }, `This lab cannot start: ${error.message}.`));
