@@ -1,6 +1,6 @@
 """Change the code in small ways and count the changes that the tests notice.
 
-`python benchmarks/mutation.py [--only PATTERN] [--again] [--processes N]`
+`python benchmarks/mutation.py [--only PATTERN] [--again] [--sample N] [--processes N]`
 
 `mutation.toml` says what is mutated and which tests may notice, and lists the mutants that none
 notices, each with the reason. A mutant runs in a copy of the project. The process that runs its
@@ -35,6 +35,7 @@ from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from random import Random
 from typing import Any
 
 import coverage
@@ -389,13 +390,18 @@ def main() -> int:
     parser.add_argument("--only", default="*", help="a pattern of the modules to mutate")
     parser.add_argument("--again", action="store_true", help="without those killed the last time")
     parser.add_argument("--quick", action="store_true", help="only the tests of the mutated module")
+    parser.add_argument("--sample", type=int, help="as many of them, by chance")
     parser.add_argument("--processes", type=int, default=os.cpu_count() or 1)
     options = parser.parse_args()
     settings = tomllib.loads(Path(__file__).with_suffix(".toml").read_text("utf-8"))
     parts = [Part(**part) for part in settings["part"]]
-    reasons = {(each["at"], each["was"], each["now"]): each["why"] for each in settings["survivor"]}
+    reasons = {
+        (each["at"], each["was"], each["now"]): each["why"] for each in settings.get("survivor", [])
+    }
     everything = list(all_mutants(parts))
     chosen = [each for each in everything if fnmatch.fnmatch(each[1].place, f"{options.only}*")]
+    if options.sample:
+        chosen = Random(0).sample(chosen, min(options.sample, len(chosen)))
     before = killed_before() if options.again else {}
     LAST.parent.mkdir(exist_ok=True)
     if not options.again:
