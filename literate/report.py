@@ -70,8 +70,8 @@ class Report:
 
     document: Document
     results: tuple[Result, ...]
-    seconds: float = 0.0
-    problems: tuple[Failure, ...] = ()
+    seconds: float
+    problems: tuple[Failure, ...]
     reads: Mapping[str, str] = field(default_factory=dict)
     effect: str = ""
     reused: bool = False

@@ -3,6 +3,7 @@ from __future__ import annotations
 import ast
 import doctest
 from collections.abc import Callable
+from dataclasses import FrozenInstanceError
 
 import pytest
 from hypothesis import given
@@ -18,6 +19,7 @@ from literate.examples import (
     read_prompts,
     without_directives,
 )
+from literate.fences import parse_page
 
 LINES = [
     ">>> ",
@@ -176,3 +178,12 @@ def test_live_leaves_skipped_blocks_out() -> None:
 
 def test_name_of_a_live_number_holds_its_column(only_block: Callable[[str], Block]) -> None:
     assert only_block("a\n\nis `={1 + 1} 2`.").name == "3:13"
+
+
+def test_documents_can_be_keys() -> None:
+    text = "`={1} 1`\n\n```pycon exec='1'\n>>> 2\n2\n```\n\n```pycon exec='1'\n>>> 3  # doctest: +NONE\n```\n"
+    first, second = parse_page(text, "p.md"), parse_page(text, "p.md")
+    assert first.problems
+    assert {first: "known"}[second] == "known"
+    with pytest.raises(FrozenInstanceError):
+        first.path = "q.md"  # type: ignore[misc]

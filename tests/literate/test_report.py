@@ -6,7 +6,7 @@ import pytest
 
 from literate.fences import parse_page
 from literate.figures import Figure
-from literate.report import Failure, judge
+from literate.report import Failure, judge, unrun
 from literate.runner import Outcome
 
 Live = Callable[..., str]
@@ -28,6 +28,14 @@ def test_mismatch_and_match(live: Live) -> None:
     message = "the recorded output is not the live output"
     assert report.failures == [Failure("p", 5, message, ">>> b", "2\n", "3\n")]
     assert report.seconds == 2.0
+
+
+def test_document_that_is_not_run_has_what_is_recorded(live: Live) -> None:
+    page = parse_page(live(">>> a\n1\n>>> b\n>>> c\n3"), "p")
+    report = unrun(page)
+    assert (report.ran, report.reused, report.seconds, report.failures) == (False, False, 0.0, [])
+    assert [outcome.got for outcome in report.outcomes] == ["1\n", "", "3\n"]
+    assert judge(page, report.outcomes).ran
 
 
 def test_exception_is_compared_only_where_one_is_recorded(live: Live) -> None:

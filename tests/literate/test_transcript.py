@@ -165,7 +165,7 @@ def test_inline_number_that_fails(outcome: Outcome | None, live: str) -> None:
 def line(text: str, *outcomes: str, versions: tuple[str, ...] = ("torch 9",)) -> str:
     page = parse_page(text, "p")
     report = judge(page, [Outcome(each) for each in outcomes], seconds=1.234)
-    return shown(line_html([report, Report(parse_page("", "q"), ())], versions))
+    return shown(line_html([report, Report(parse_page("", "q"), (), 0.0, ())], versions))
 
 
 def test_line_counts_what_ran(live: Live) -> None:

@@ -347,6 +347,10 @@ def test_a_link_is_shown_as_a_link_with_a_name_of_its_own(inputs, words):
     link = lab(words, inputs, title='Six "words"').link()
     element = ElementTree.fromstring(link._repr_html_())
     assert element.tag == "a"
-    assert element.get("href") == link.address
     assert element.text == "Show it in the lab"
-    assert element.get("aria-label") == 'Show it in the lab: Six "words"'
+    assert element.attrib == {
+        "class": "lab-link",
+        "href": link.address,
+        "target": "_self",
+        "aria-label": 'Show it in the lab: Six "words"',
+    }

@@ -339,6 +339,14 @@ def test_a_tile_is_as_large_as_its_blocks(draw, T):
     assert largest(streaming_attention, *tensors, block_q=48, block_k=64) == tile
 
 
+def test_a_tile_has_one_head_where_one_fills_it(draw, monkeypatch):
+    monkeypatch.setattr(selfattn.streaming, "TILE", 48 * 64 - 1)
+    tensors = inputs(draw, 2, T=512, S=512, dtype=torch.bfloat16)
+    with Largest(torch.float32) as mode:
+        streaming_attention(*tensors, block_q=48, block_k=64)
+    assert mode.numbers == 48 * 64
+
+
 @pytest.mark.parametrize(
     ("error", "options", "message"),
     [
