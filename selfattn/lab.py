@@ -77,9 +77,9 @@ class Lab:
     """
 
     title: str
-    state: dict[str, Any] = field(repr=False)
-    fallback: str = field(repr=False)
-    full: bool = field(repr=False)
+    state: dict[str, Any]
+    fallback: str
+    full: bool
 
     def __repr__(self) -> str:
         return f"Lab({self.title!r})"
@@ -315,7 +315,7 @@ def _table(words: Sequence[str], query: int, steps: _Steps, rank: int) -> str:
         total = _vector(context(steps.weights, steps.values)[:, query].flatten())
         columns.append(("contribution", [_vector(row) for row in rows], total if rank > 2 else ""))
     heads, cells, sums = zip(*columns, strict=True)
-    body = list(zip(words, zip(*cells, strict=True), strict=True))
+    body = zip(words, zip(*cells, strict=True), strict=True)
     foot = [("", [("sum", sums)])] if rank > 0 else []
     return table(f"Query: {words[query]}", "key", heads, [("", body), *foot])
 

@@ -192,7 +192,7 @@ class _Tiled(torch.autograd.Function):
                 d_scores = weights.mul_((grad_ @ v_.mT).sub_(mean)).mul_(ctx.scale)
                 dk[heads, keys] += d_scores.mT @ q_
                 dq[heads, rows] += d_scores @ k_
-        return dq.to(q.dtype), dk.to(k.dtype), dv.to(v.dtype), None, None, None, None
+        return dq, dk, dv, None, None, None, None  # rounded to the dtype of q, k and v by torch
 
 
 def _stream(

@@ -181,7 +181,8 @@ def test_name_of_a_live_number_holds_its_column(only_block: Callable[[str], Bloc
 
 
 def test_documents_can_be_keys() -> None:
-    text = "`={1} 1`\n\n```pycon exec='1'\n>>> 2\n2\n```\n\n```pycon exec='1'\n>>> 3  # doctest: +NONE\n```\n"
+    block = "```pycon exec='1'\n>>> 2\n2\n>>> 3  # doctest: +NONE\n```\n"
+    text = f"`={{1}} 1`\n\n{block}"
     first, second = parse_page(text, "p.md"), parse_page(text, "p.md")
     assert first.problems
     assert {first: "known"}[second] == "known"

@@ -2,6 +2,7 @@ import json
 import re
 import struct
 from decimal import Decimal
+from fractions import Fraction
 from xml.etree import ElementTree
 
 import pytest
@@ -91,6 +92,7 @@ def test_the_element_has_a_name_a_state_and_what_stands_in_for_it(inputs, words)
     assert element.tag == "attention-lab"
     assert element.attrib == {"role": "group", "aria-label": 'Six "words" & more'}
     assert [child.tag for child in element] == ["template", "p", "div", "div"]
+    assert not any(child.tail for child in element)
     changed = parse(lab(words, inputs, title="t", full=True, controls=["causal", "heads"]))
     assert changed.attrib.keys() - element.attrib.keys() == {"full", "controls"}
     assert changed.get("controls") == "causal heads"
@@ -206,6 +208,7 @@ def test_heads_take_their_share_of_the_columns(five):
         assert column(found, f"weight {h}")[0] == close(weights[h, 4])
     assert vectors(found)[-1] == close(torch.cat([z[0, 4], z[1, 4]]))
     assert maps(found) == ["Weights"]
+    assert all(f">head {h}<" in found._repr_html_() for h in range(2))
     assert cells(found) == pytest.approx(weights.flatten().tolist(), abs=5.1e-3)
 
 
@@ -291,6 +294,7 @@ NOT_THAT = [
 ]
 NO_SUCH_TYPE = [
     ("words[4]", [*"abcd", 5], "must be a string, got 5"),
+    ("words[4]", [*"abcd", Fraction(1, 2)], "must be a string, got Fraction(1, 2)"),
     ("x", [[1.0]], "must be a torch.Tensor, got list"),
     ("x", torch.ones(5, 3).int(), "must be floating point, got torch.int32; try x.float()"),
     ("query", 1.0, "must be an integer, got 1.0"),
