@@ -35,6 +35,7 @@ def test_document_that_is_not_run_has_what_is_recorded(live: Live) -> None:
     report = unrun(page)
     assert (report.ran, report.reused, report.seconds, report.failures) == (False, False, 0.0, [])
     assert [outcome.got for outcome in report.outcomes] == ["1\n", "", "3\n"]
+    assert [(each.block, each.example) for each in report.results] == list(page.live)
     assert judge(page, report.outcomes).ran
 
 

@@ -1,6 +1,7 @@
 import json
 import re
 import struct
+from dataclasses import FrozenInstanceError
 from decimal import Decimal
 from fractions import Fraction
 from xml.etree import ElementTree
@@ -93,6 +94,7 @@ def test_the_element_has_a_name_a_state_and_what_stands_in_for_it(inputs, words)
     assert element.attrib == {"role": "group", "aria-label": 'Six "words" & more'}
     assert [child.tag for child in element] == ["template", "p", "div", "div"]
     assert not any(child.tail for child in element)
+    assert [div.text for div in element[2:]] == [None, None]
     changed = parse(lab(words, inputs, title="t", full=True, controls=["causal", "heads"]))
     assert changed.attrib.keys() - element.attrib.keys() == {"full", "controls"}
     assert changed.get("controls") == "causal heads"
@@ -345,6 +347,13 @@ def test_a_link_holds_what_differs_from_the_default():
         f"{start}&w_query=1,0,0,1,0,0&w_key=1,1,1,1,1,1&w_value=1,1,1,1,1,1,1,1,1,1,1,1"
         "&num_heads=2&scale=1&causal=1&temperature=0.5&normalization=sum&query=1&step=scores"
     )
+
+
+def test_labs_and_links_are_frozen(inputs, words):
+    found = lab(words, inputs, title="t")
+    for frozen, name in ((found, "title"), (found.link(), "address")):
+        with pytest.raises(FrozenInstanceError):
+            setattr(frozen, name, "")
 
 
 def test_a_link_is_shown_as_a_link_with_a_name_of_its_own(inputs, words):

@@ -386,6 +386,7 @@ def test_what_it_refuses(refuses, unchecked, error, options, message):
     ("error", "options", "message"),
     [
         (TypeError, {"k": None}, "k must be a torch.Tensor, got NoneType"),
+        (TypeError, {"v": None}, "v must be a torch.Tensor, got NoneType"),
         (
             ValueError,
             {"q": torch.ones(5, 4)},
