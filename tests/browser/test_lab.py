@@ -934,7 +934,7 @@ def test_link_to_a_state_on_another_page_is_followed(visit: Visit) -> None:
     tab.get_by_role("link", name="To the lab").click()
     tab.wait_for_url("**/lab/#lab=0*")
     tab.wait_for_function(
-        "() => document.querySelector('attention-lab[full]')?.state.words.length === 2"
+        "() => document.querySelector('attention-lab[full]')?.state?.words.length === 2"
     )
     assert tab.evaluate("() => window.stayed") is True
     assert visit.errors == []

@@ -714,6 +714,7 @@ class AttentionLab extends HTMLElement {
   #place = {}; // the number that the slider of the panel pulls
   #edited; // the steps whose numbers the panel shows
   #colors;
+  #begun = false;
   #watch;
   #speech;
   #late;
@@ -722,27 +723,28 @@ class AttentionLab extends HTMLElement {
   // What a page may use.
 
   get state() {
-    return structuredClone(this.#state);
+    return structuredClone(this.#now());
   }
 
   set state(given) {
-    const { title = "", controls } = this.#state ?? {};
+    const { title = "", controls } = this.#now() ?? {};
     this.#enter(checked({ title, controls, ...given }));
   }
 
   get result() {
-    return structuredClone(summarize(this.#state, this.#steps));
+    return structuredClone(summarize(this.#now(), this.#steps));
   }
 
   get link() {
-    return `${location.href.split("#")[0]}#lab=${keyOf(this)}&${encode(this.#state)}`;
+    return `${location.href.split("#")[0]}#lab=${keyOf(this)}&${encode(this.#now())}`;
   }
 
   get python() {
-    return python(this.#state);
+    return python(this.#now());
   }
 
   reset() {
+    this.#now();
     this.#enter(this.#start);
     this.#say("The lab is as it was.");
   }
@@ -766,8 +768,15 @@ class AttentionLab extends HTMLElement {
     clearTimeout(this.#late);
   }
 
+  /* The state, also for who asks before the lab has started. */
+  #now() {
+    this.#begin(location.hash);
+    return this.#state;
+  }
+
   #begin(hash) {
-    if (this.#parts || !this.isConnected) return;
+    if (this.#begun || this.#parts || !this.isConnected) return;
+    this.#begun = true;
     const given = this.querySelector("template");
     this.#watch = new AbortController();
     if (!given) return;
