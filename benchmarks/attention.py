@@ -247,10 +247,8 @@ def again(found: Record, device: str, budget: float) -> None:
         named = {"dtype": dtype, "H": H, "T": T, "causal": causal}
         results: list[Record] = found["results"]  # type: ignore[assignment]
         is_old = [named.items() <= r.items() for r in results]
-        place, rest = (
-            is_old.index(True),
-            [r for r, old in zip(results, is_old, strict=True) if not old],
-        )
+        place = is_old.index(True)
+        rest = [r for r, old in zip(results, is_old, strict=True) if not old]
         new = case(T, H, causal, getattr(torch, dtype), device, budget)  # type: ignore[arg-type]
         found["results"] = [*rest[:place], *new, *rest[place:]]
         print(named, file=sys.stderr)
