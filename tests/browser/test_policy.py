@@ -45,6 +45,8 @@ def test_scripts_run_after_navigation_within_the_page(visit: Visit) -> None:
     tab = visit.open("")
     tab.get_by_role("article").get_by_role("link", name="Scores", exact=True).click()
     tab.wait_for_url("**/scores/")
+    # The theme closes an open search 125 ms after the address has changed.
+    tab.evaluate("() => new Promise((done) => setTimeout(done, 300))")
     tab.locator("[data-md-component=search-query]").press_sequentially("softmax")
     tab.locator(".md-search-result__link").first.wait_for()
     assert visit.errors == []
