@@ -16,6 +16,8 @@ from serving import Server, serving
 
 ROOT = Path(__file__).parents[2]
 CHROMIUM = Path(os.environ.get("CHROMIUM", "/usr/bin/chromium"))
+# A page's parts that are out of sight are laid out when nothing else is left to do.
+LAID_OUT = "() => !document.querySelector('.in-parts .part:not(.set)')"
 
 
 @dataclass
@@ -45,6 +47,7 @@ class Visit:
         """Go to an address of the site, and wait until it is at rest."""
         self.site.server.sent.clear()
         self.tab.goto(f"{self.site.origin}/{address}", wait_until="networkidle")
+        self.tab.wait_for_function(LAID_OUT)
         self.sent = list(self.site.server.sent)
         return self.tab
 

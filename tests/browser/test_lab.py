@@ -948,7 +948,7 @@ def test_map_takes_the_colors_of_the_scheme(visit: Visit) -> None:
         return [...canvas.getContext("2d").getImageData(width * 0.9, height * 0.76, 1, 1).data];
     }"""
     light = tab.evaluate(pixel)
-    tab.get_by_title("Switch to dark colors").click()
+    tab.locator(".scheme-switch").click()
     expect(tab.locator("body")).to_have_attribute("data-md-color-scheme", "slate")
     dark = tab.evaluate(pixel)
     assert sum(light[:3]) > 500

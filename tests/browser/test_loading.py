@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import pytest
 from playwright.sync_api import Browser, Page
 
-from .conftest import Site, Visit
+from .conftest import LAID_OUT, Site, Visit
 
 # What the search needs: the texts of the site, and the theme's program that searches them.
 TEXTS, PROGRAM = "**/search/texts.json", "**/workers/search.*.js"
@@ -61,6 +61,46 @@ def test_nothing_moves_while_a_page_loads(visit: Visit, which: str, width: int) 
     assert tab.evaluate("() => window.shift") < 0.005
 
 
+def is_left_for_later(tab: Page, address: str) -> bool:
+    """Whether the end of a page is not laid out when the page has been read."""
+    tab.add_init_script(
+        """requestAnimationFrame(function look() {
+            const text = document.querySelector("article .part:last-of-type > *");
+            const seen = text?.checkVisibility({ contentVisibilityAuto: true });
+            if (document.readyState === "loading" || !text) requestAnimationFrame(look);
+            else window.later ??= !seen;
+        })"""
+    )
+    tab.goto(address, wait_until="load")
+    tab.wait_for_function("() => window.later !== undefined")
+    return bool(tab.evaluate("() => window.later"))
+
+
+def test_what_is_out_of_sight_is_laid_out_later(tab: Page, site: Site) -> None:
+    assert is_left_for_later(tab, f"{site.origin}/{longest(site)}")
+    tab.wait_for_function(LAID_OUT)
+    assert tab.locator("article .part").count() > 5
+    assert tab.locator("article .part:not(.set)").count() == 0
+
+
+def test_page_that_is_opened_at_a_section_is_laid_out_at_once(tab: Page, site: Site) -> None:
+    assert not is_left_for_later(tab, f"{site.origin}/{longest(site)}#summary")
+
+
+def test_page_that_is_loaded_again_is_laid_out_at_once(tab: Page, site: Site) -> None:
+    tab.goto(f"{site.origin}/weights/")
+    tab.reload()
+    assert tab.locator(".in-parts").count() == 0
+
+
+def test_page_that_follows_without_a_reload_is_laid_out_at_once(visit: Visit) -> None:
+    tab = visit.open("")
+    tab.get_by_role("article").get_by_role("link", name="Scores", exact=True).click()
+    tab.get_by_role("heading", name="Scores", level=1).wait_for()
+    assert tab.locator("article .part").count() > 5
+    assert tab.locator("article .part:not(.set)").count() == 0
+
+
 def test_search_is_fetched_when_its_field_is_entered(tab: Page, site: Site) -> None:
     fetched: list[str] = []
     tab.on("request", lambda request: fetched.append(request.url))
@@ -97,11 +137,12 @@ def test_search_finds_formulas_and_functions(visit: Visit, name: str, page: str)
 
 def test_search_recovers_from_a_lost_connection(visit: Visit) -> None:
     tab = visit.open("weights/")
-    tab.route(TEXTS, lambda route: route.abort())
+    lost = True
+    tab.route(TEXTS, lambda route: route.abort() if lost else route.fallback())
     tab.keyboard.press("/")
     with tab.expect_event("requestfailed"):
         tab.keyboard.type("softm")
-    tab.unroute(TEXTS)
+    lost = False
     tab.keyboard.type("ax")
     tab.locator(RESULT).first.wait_for()
 

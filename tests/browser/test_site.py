@@ -165,14 +165,6 @@ def test_navigation_does_not_reload_the_page(visit: Visit) -> None:
     assert tab.evaluate("() => window.stayed") is True
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_page_follows_the_color_scheme_of_the_system(visit: Visit, scheme: str) -> None:
-    visit.tab.emulate_media(color_scheme=scheme)  # type: ignore[arg-type]
-    ground = visit.open("").evaluate("() => getComputedStyle(document.body).backgroundColor")
-    red = int(re.findall(r"\d+", ground)[0])
-    assert (red > 128) == (scheme == "light")
-
-
 LOADED_BY_HTML = re.compile(
     r"""<(?:script|img|iframe|source|video|audio|embed|track)\b[^>]*?\b(?:src|srcset)=["']?"""
     r"""((?:https?:)?//[^"'\s>]+)"""

@@ -1,3 +1,17 @@
+// The parts of a page that are out of sight when it is opened are left for later (theme.css), which
+// is when there is nothing else to do: one after the other, so that nothing has to wait for them.
+(() => {
+  const parts = [...document.querySelectorAll(".in-parts .part")];
+  const whenIdle = window.requestIdleCallback ?? setTimeout;
+
+  function setNext() {
+    parts.shift()?.classList.add("set");
+    if (parts.length) whenIdle(setNext);
+  }
+
+  addEventListener("load", () => whenIdle(setNext));
+})();
+
 // What a keyboard needs and the theme leaves out: boxes that scroll sideways take the focus, and
 // only while there is something to scroll to; copy buttons are no landmarks of the page.
 (() => {
@@ -6,6 +20,7 @@
     ".md-typeset__scrollwrap": "Table",
     ".literate-figure": "Figure",
     ".literate-verdict pre, .literate-problems pre": "Output",
+    "pre > code": "Code", // before the theme does, which waits until a block is seen
   };
 
   const sizes = new ResizeObserver((entries) => entries.forEach(({ target }) => settle(target)));
@@ -14,8 +29,8 @@
     if (box.scrollWidth > box.clientWidth + 1) {
       const [, name] = Object.entries(BOXES).find(([kind]) => box.matches(kind));
       box.tabIndex = 0;
-      // A figure has a role, and its caption is its name.
-      if (box.localName === "figure") return;
+      // These have a role; and a figure's caption is its name.
+      if (box.matches("figure, code")) return;
       box.setAttribute("role", "group");
       box.setAttribute("aria-label", name);
     } else {
@@ -29,10 +44,20 @@
     all("nav.md-code__nav").forEach((nav) => nav.setAttribute("role", "none"));
   }
 
+  // A page that follows without a reload is shown at the place where it was left, so all of it is
+  // needed at once.
+  function set(root) {
+    root.querySelectorAll(".part").forEach((part) => part.classList.add("set"));
+  }
+
   // The theme adds its buttons and boxes late, and changes the page without loading another.
   new MutationObserver((changes) => {
     for (const { addedNodes } of changes) {
-      for (const node of addedNodes) if (node instanceof Element) tend(node);
+      for (const node of addedNodes) {
+        if (!(node instanceof Element)) continue;
+        tend(node);
+        set(node);
+      }
     }
   }).observe(document.body, { childList: true, subtree: true });
   tend(document.body);
