@@ -1,5 +1,6 @@
 """Vectors in a plane: points, their convex hull, and what is marked among them."""
 
+import math
 from collections.abc import Iterable, Mapping, Sequence
 
 import torch
@@ -101,7 +102,10 @@ def _named_dots(
         color = SERIES[0] if i < plain else ACCENT
         yield f"<circle{written(cx=dot[0], cy=dot[1], r=4, fill=color)}/>"
         places = _places(dot, width_of(name))
-        x, y, anchor, box = min(places, key=lambda place: _crowd(place[3], taken))
+        others = [other for other in dots if other != dot]
+        x, y, anchor, box = min(
+            places, key=lambda place: _crowd(place[3], taken) + _strays(place[3], dot, others)
+        )
         taken.append(box)
         ink = {} if i < plain else {"fill": color, "font_weight": "bold"}
         yield label(x, y, name, text_anchor=anchor, **ink)
@@ -131,6 +135,16 @@ def _crowd(box: Box, taken: Sequence[Box]) -> int:
     outside = left < 2 or right > WIDTH - 2 or top < 18 or bottom > 272
     overlaps = (left < r and lo < right and top < b and t < bottom for lo, t, r, b in taken)
     return len(taken) * outside + sum(overlaps)
+
+
+def _strays(box: Box, dot: Point, others: Sequence[Point]) -> int:
+    """Count the dots that a name would be nearer to than to its own, or hardly farther from."""
+    return sum(_apart(box, other) < _apart(box, dot) + 3 for other in others)
+
+
+def _apart(box: Box, dot: Point) -> float:
+    left, top, right, bottom = box
+    return math.hypot(max(left - dot[0], 0, dot[0] - right), max(top - dot[1], 0, dot[1] - bottom))
 
 
 def _plane(points: Tensor) -> tuple[Tensor, Tensor, tuple[str, str]]:

@@ -700,6 +700,9 @@ const same = (a, b) => ["kind", "i", "j", "c"].every((name) => a?.[name] === b[n
 /* How a link names a lab: by its id, else by its place on the page. */
 const keyOf = (lab) => lab.id || [...document.querySelectorAll("attention-lab")].indexOf(lab);
 
+/* Whether an address asks for a lab in some state. */
+const asks = (address) => new URL(address).hash.startsWith("#lab=");
+
 let labs = 0;
 
 class AttentionLab extends HTMLElement {
@@ -752,14 +755,8 @@ class AttentionLab extends HTMLElement {
   // Coming and going.
 
   connectedCallback() {
-    if (this.#parts) {
-      this.#listen();
-    } else {
-      // In a task of its own, so that the page can answer before and after. The address is that of
-      // now, since the theme may put another anchor into it.
-      const { hash } = location;
-      setTimeout(() => this.#begin(hash));
-    }
+    if (this.#parts) this.#listen();
+    else this.#wait(location.hash);
   }
 
   disconnectedCallback() {
@@ -774,9 +771,27 @@ class AttentionLab extends HTMLElement {
     return this.#state;
   }
 
+  /* Start when the lab is nearly in sight, or when the address asks for one, which is that of now:
+   * the theme may put another anchor into it. */
+  #wait(hash) {
+    this.#watch = new AbortController();
+    const { signal } = this.#watch;
+    // In a task of its own, so that the page can answer before and after.
+    const begin = () => setTimeout(() => this.#begin(hash));
+    const look = (entries) => entries.some(({ isIntersecting }) => isIntersecting) && begin();
+    const near = new IntersectionObserver(look, { rootMargin: "100%" });
+    near.observe(this);
+    signal.addEventListener("abort", () => near.disconnect());
+    const follow = ({ newURL }) => asks(newURL) && this.#begin(new URL(newURL).hash);
+    addEventListener("hashchange", follow, { signal });
+    if (asks(location)) begin();
+  }
+
   #begin(hash) {
     if (this.#begun || this.#parts || !this.isConnected) return;
     this.#begun = true;
+    this.toggleAttribute("begun", true);
+    this.#watch?.abort();
     const given = this.querySelector("template");
     this.#watch = new AbortController();
     if (!given) return;
