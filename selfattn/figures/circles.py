@@ -25,7 +25,7 @@ from .drawing import (
     written,
 )
 
-RADIUS, SIDE = 60.0, WIDTH / 2
+RADIUS, SIDE, HEIGHT = 60.0, WIDTH / 2, 200.0
 
 
 def rotations(
@@ -74,11 +74,11 @@ def rotations(
     parts = [
         part
         for number, (pair, name) in enumerate(zip(pairs, names, strict=True))
-        for part in _plane(pair, rows, name, (number % 2 * SIDE, number // 2 * SIDE))
+        for part in _plane(pair, rows, name, (number % 2 * SIDE, number // 2 * HEIGHT))
     ]
     if description is None:
         description = f"Vectors {', '.join(rows)}. {'; '.join(names)}."
-    svg = frame(title, description, math.ceil(len(pairs) / 2) * SIDE, parts)
+    svg = frame(title, description, math.ceil(len(pairs) / 2) * HEIGHT, parts)
     columns = [f"coordinate {number}" for number in range(matrix.shape[1])]
     texts = [[fixed(number, digits) for number in row] for row in matrix.tolist()]
     return Figure(
@@ -102,10 +102,10 @@ def _wrapped(angles: Tensor) -> Tensor:
 
 
 def _plane(pair: Tensor, rows: Sequence[str], name: str, corner: Point) -> Iterable[str]:
-    center = (corner[0] + SIDE / 2, corner[1] + 102)
+    center = (corner[0] + SIDE / 2, corner[1] + 106)
     scale = RADIUS / (pair.norm(dim=1).max().item() or 1.0)
     tips = [(center[0] + scale * x, center[1] - scale * y) for x, y in pair.tolist()]
-    yield label(center[0], corner[1] + 14, name, text_anchor="middle")
+    yield label(center[0], corner[1] + 18, name, text_anchor="middle")
     yield f"<circle{written(cx=center[0], cy=center[1], r=RADIUS, fill='none', stroke=GRID)}/>"
     # The first row lies on top of those that are drawn at the same place.
     for i, (x, y) in reversed([*enumerate(tips)]):

@@ -95,7 +95,10 @@ def hull(
 def _named_dots(
     dots: Sequence[Point], names: Sequence[str], plain: int, edges: Sequence[Point]
 ) -> Iterable[str]:
-    """Draw dots, those after the first plain ones marked, and their names where there is room."""
+    """Draw dots, those after the first plain ones marked, and their names where there is room.
+
+    A name that stands near another dot too is joined to its own by a line.
+    """
     taken = [(x - 4, y - 4, x + 4, y + 4) for x, y in dots]
     taken += [(x - 1, y - 1, x + 1, y + 1) for x, y in edges]
     for i, (dot, name) in enumerate(zip(dots, names, strict=True)):
@@ -104,11 +107,13 @@ def _named_dots(
         places = _places(dot, width_of(name))
         others = [other for other in dots if other != dot]
         x, y, anchor, box = min(
-            places, key=lambda place: _crowd(place[3], taken) + _strays(place[3], dot, others)
+            places, key=lambda place: (_crowd(place[3], taken), _strays(place[3], dot, others))
         )
         taken.append(box)
         ink = {} if i < plain else {"fill": color, "font_weight": "bold"}
         yield label(x, y, name, text_anchor=anchor, **ink)
+        if _strays(box, dot, others):
+            yield path([_nearest(box, dot), dot], color)
 
 
 def _along(corners: Sequence[Point]) -> list[Point]:
@@ -138,13 +143,18 @@ def _crowd(box: Box, taken: Sequence[Box]) -> int:
 
 
 def _strays(box: Box, dot: Point, others: Sequence[Point]) -> int:
-    """Count the dots that a name would be nearer to than to its own, or hardly farther from."""
+    """Count the dots that a name is nearer to than to its own, or hardly farther from."""
     return sum(_apart(box, other) < _apart(box, dot) + 3 for other in others)
 
 
 def _apart(box: Box, dot: Point) -> float:
+    return math.dist(_nearest(box, dot), dot)
+
+
+def _nearest(box: Box, dot: Point) -> Point:
+    """Find the point of a box that is nearest to a dot."""
     left, top, right, bottom = box
-    return math.hypot(max(left - dot[0], 0, dot[0] - right), max(top - dot[1], 0, dot[1] - bottom))
+    return min(max(dot[0], left), right), min(max(dot[1], top), bottom)
 
 
 def _plane(points: Tensor) -> tuple[Tensor, Tensor, tuple[str, str]]:

@@ -128,6 +128,19 @@ def test_names_of_a_hull_do_not_overlap(inputs, weights, words):
             assert right <= x + 0.2 or u <= left + 0.2 or bottom <= y + 0.2 or v <= top + 0.2
 
 
+def test_name_that_stands_near_another_dot_is_joined_to_its_own():
+    corners = torch.tensor([[0.0, 0.0], [10.0, 0.0], [0.0, 10.0]])
+    a, near, apart = torch.tensor([[3.0, 3.0], [3.3, 3.0], [6.0, 1.0]])
+
+    def lines(b):
+        marked = {"a long name": a, "b": b}
+        drawn = hull(corners, labels=["1", "2", "3"], marked=marked, title="t")
+        return drawn.svg.count("<polyline")
+
+    assert lines(near) >= 1
+    assert lines(apart) == 0
+
+
 @pytest.mark.parametrize(
     ("change", "message"),
     [
