@@ -7,7 +7,7 @@ the $H$ heads; rows are tokens.
 import json
 from collections.abc import Sequence
 from ctypes import c_float
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from html import escape
 from typing import Any, Literal, NamedTuple
 from unicodedata import category
@@ -53,7 +53,7 @@ class Link:
     """
 
     title: str
-    address: str = field(repr=False)
+    address: str
 
     def __repr__(self) -> str:
         return f"Link({self.title!r})"
@@ -242,7 +242,7 @@ def _attend(
     normalization: Normalization,
 ) -> _Steps:
     scores = similarity(q, k) * (k.shape[-1] ** -0.5 if scale else 1.0)
-    seen = causal_mask(len(scores[0])) | torch.tensor(not causal)
+    seen = causal_mask(len(scores[0])) | (not causal)
     if normalization == "sum":
         # A hidden score adds nothing to the sum; the temperature would divide out.
         weights = sum_normalize(scores.where(seen, 0))
@@ -255,18 +255,18 @@ def _attend(
 
 
 def _stored(matrices: dict[str, Tensor]) -> dict[str, Tensor]:
-    """Check matrices, and take them off their graph and their device, in float32."""
+    """Check matrices, and take them off their device, in float32."""
     _check.tensors(**matrices)
     for name, matrix in matrices.items():
         if matrix.ndim != 2 or not 0 < min(matrix.shape) <= max(matrix.shape) <= MOST:
             got = f"shape {tuple(matrix.shape)}"
             raise ValueError(f"{name} must have 1 to {MOST} rows and columns, got {got}")
-    stored = {name: matrix.detach().cpu().float() for name, matrix in matrices.items()}
+    stored = {name: matrix.cpu().float() for name, matrix in matrices.items()}
     for name, matrix in stored.items():
         index = _check.first(~(matrix.abs() <= LARGEST))
         if index is not None:
-            got = f"{_check.at(name, index)} = {matrix[index].item():.4g}"
-            raise ValueError(f"{name} must hold numbers of at most {LARGEST:g} in size, got {got}")
+            got = f"{_check.at(name, index)} = {matrix[index]:.4g}"
+            raise ValueError(f"{name} must hold numbers of at most {LARGEST} in size, got {got}")
     return stored
 
 
@@ -357,7 +357,7 @@ def _check_options(
     temperature: float | int, normalization: str, step: str, controls: Sequence[str] | None
 ) -> None:
     if not 1 / LARGEST <= temperature <= LARGEST:
-        bounds = f"from {1 / LARGEST:g} to {LARGEST:g}"
+        bounds = f"from {1 / LARGEST:g} to {LARGEST}"
         raise ValueError(f"temperature must be {bounds}, got {temperature}")
     _one_of("normalization", normalization, NORMALIZATIONS)
     _one_of("step", step, STEPS)

@@ -93,6 +93,7 @@ def test_the_element_has_a_name_a_state_and_what_stands_in_for_it(inputs, words)
     assert element.tag == "attention-lab"
     assert element.attrib == {"role": "group", "aria-label": 'Six "words" & more'}
     assert [child.tag for child in element] == ["template", "p", "div", "div"]
+    assert not element.text
     assert not any(child.tail for child in element)
     assert [div.text for div in element[2:]] == [None, None]
     changed = parse(lab(words, inputs, title="t", full=True, controls=["causal", "heads"]))
@@ -147,6 +148,23 @@ def test_numbers_are_the_shortest_decimals_of_their_float32(number):
     digits = len(Decimal(repr(written)).normalize().as_tuple().digits)
     if digits > 1:
         assert torch.tensor(float(f"{number:.{digits - 1}g}")).item() != number
+
+
+@pytest.mark.parametrize(("number", "kind"), [(999999.0, int), (1e6, float), (1000001.0, float)])
+def test_whole_numbers_below_a_million_are_written_without_a_point(number, kind):
+    ((written,),) = state(lab(["w"], torch.tensor([[number]]), title="t"))["x"]
+    assert (written, type(written)) == (number, kind)
+
+
+def test_words_and_controls_may_be_any_sequence(inputs, words):
+    given = lab(tuple(words), inputs, title="t", controls=("causal", "heads"))
+    assert given.state == lab(words, inputs, title="t", controls=["causal", "heads"]).state
+    assert given.link() == lab(words, inputs, title="t").link()
+
+
+def test_largest_number_is_kept():
+    found = state(lab(["w"], torch.tensor([[-1e30]]), title="t"))
+    assert found["x"] == [[-1e30]]
 
 
 def test_double_precision_is_stored_as_float32(inputs, words):
@@ -214,6 +232,14 @@ def test_heads_take_their_share_of_the_columns(five):
     assert cells(found) == pytest.approx(weights.flatten().tolist(), abs=5.1e-3)
 
 
+def test_contributions_of_heads_stand_side_by_side(five):
+    q, k, v = (role.view(5, 2, -1).transpose(0, 1) for role in roles(five))
+    rows = vectors(lab(**five, num_heads=2, query=3))[:-1]
+    weights = softmax(q @ k.mT)[:, 3]
+    for j, row in enumerate(rows):
+        assert row == close(torch.cat([weights[h, j] * v[h, j] for h in range(2)]))
+
+
 @pytest.mark.parametrize("causal", [False, True])
 def test_weights_may_be_scores_divided_by_their_sum(inputs, words, causal):
     found = lab(
@@ -259,6 +285,12 @@ def test_a_heatmap_of_many_words_has_no_numbers_in_its_cells(draw):
     found = lab([f"w{i}" for i in range(64)], draw(64, 5), title="t", step="weights")
     assert len(list(parse(found).iter(f"{SVG}rect"))) == 64 * 64
     assert not [text for text in parse(found).iter(f"{SVG}text") if re.search(r"\d\.", text.text)]
+
+
+@pytest.mark.parametrize(("T", "shown"), [(8, 64), (9, 0)])
+def test_a_heatmap_of_up_to_eight_words_has_numbers(draw, T, shown):
+    found = lab([f"w{i}" for i in range(T)], draw(T, 3), title="t", step="scores")
+    assert len(cells(found)) == shown
 
 
 def test_a_lab_takes_no_part_in_gradients(inputs, words):
@@ -335,14 +367,14 @@ def test_words_without_weights_are_refused(refuses):
 
 def test_a_link_holds_what_differs_from_the_default():
     x = torch.tensor([[0.1, -2.0, 3e-7], [0.25, 0.5, 1 / 3]])
-    plain = lab(["a b", "c,d_~&"], x, title="Two <words>").link()
+    plain = lab(["a b", "c,d_~&/"], x, title="Two <words>").link()
     assert repr(plain) == "Link('Two <words>')"
-    start = "#lab=0&v=1&words=a%20b,c%2Cd%5F%7E%26&x=0.1,-2,3e-07,0.25,0.5,0.33333334"
+    start = "#lab=0&v=1&words=a%20b,c%2Cd%5F%7E%26%2F&x=0.1,-2,3e-07,0.25,0.5,0.33333334"
     assert plain.address == start
     w = {"w_query": torch.eye(3, 2), "w_value": torch.ones(3, 4), "w_key": torch.ones(3, 2)}
     options = {"num_heads": 2, "scale": True, "causal": True, "temperature": 0.5, "query": 1}
     options |= {"normalization": "sum", "step": "scores", "controls": ["heads"], "full": True}
-    changed = lab(["a b", "c,d_~&"], x, title="t", **w, **options).link()
+    changed = lab(["a b", "c,d_~&/"], x, title="t", **w, **options).link()
     assert changed.address == (
         f"{start}&w_query=1,0,0,1,0,0&w_key=1,1,1,1,1,1&w_value=1,1,1,1,1,1,1,1,1,1,1,1"
         "&num_heads=2&scale=1&causal=1&temperature=0.5&normalization=sum&query=1&step=scores"

@@ -135,6 +135,11 @@ def test_numbers_that_make_a_score_nan(refuses, query, key, message):
         similarity(queries, keys)
 
 
+def test_infinities_of_both_signs_are_let_through():
+    scores = similarity(torch.tensor([[1.0], [-1.0]]), torch.tensor([[torch.inf]]))
+    assert scores.tolist() == [[torch.inf], [-torch.inf]]
+
+
 def test_an_infinity_that_makes_no_nan_is_let_through():
     scores = similarity(torch.tensor([[1.0, 1.0]]), torch.tensor([[torch.inf, 1.0], [1.0, 1.0]]))
     assert scores.tolist() == [[torch.inf, 2.0]]
