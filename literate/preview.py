@@ -37,6 +37,7 @@ from literate.symbols import read_symbols
 # What of a site is known to treat each page by itself, or is seen to here.
 _PLUGINS = {
     *("autorefs", "content-security-policy", "front", "literate", "material/search"),
+    "one-style-sheet",
     "mkdocstrings",
 }
 _EXTENSIONS = (

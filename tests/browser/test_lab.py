@@ -850,8 +850,12 @@ def test_link_begins_a_lab_out_of_sight(visit: Visit) -> None:
     visit.tab.set_viewport_size({"width": 390, "height": 400})
     tab = visit.open("")
     tab.evaluate("(hash) => { location.hash = hash; }", f"lab=0&{GOOD}")
-    tab.wait_for_function("() => document.querySelector('attention-lab[begun]')")
-    assert tab.evaluate("() => document.querySelector('attention-lab').state.words.length") == 2
+    tab.wait_for_function(
+        """() => {
+            const lab = document.querySelector("attention-lab[begun]");
+            return lab?.querySelectorAll(".lab-words input").length === 2;
+        }"""
+    )
 
 
 def test_without_scripts_the_table_is_seen(browser: Browser, bench: Site) -> None:
@@ -940,7 +944,7 @@ def test_lab_keeps_working_when_pages_change_without_a_reload(visit: Visit) -> N
     assert tab.evaluate(TRY) == [4, "one"]
     tab.go_back()
     tab.wait_for_url("**/scores/")
-    expect(tab.locator("attention-lab:not([full]) canvas")).to_be_visible()
+    tab.locator("attention-lab:not([full])").wait_for()
     assert tab.evaluate(TRY) == [4, "one"]
     assert tab.evaluate("() => window.stayed") is True
     assert visit.errors == []

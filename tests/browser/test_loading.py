@@ -98,7 +98,7 @@ def test_page_that_follows_without_a_reload_is_laid_out_at_once(visit: Visit) ->
     tab.get_by_role("article").get_by_role("link", name="Scores", exact=True).click()
     tab.get_by_role("heading", name="Scores", level=1).wait_for()
     assert tab.locator("article .part").count() > 5
-    assert tab.locator("article .part:not(.set)").count() == 0
+    assert tab.locator(".in-parts").count() == 0
 
 
 def test_search_is_fetched_when_its_field_is_entered(tab: Page, site: Site) -> None:

@@ -10,6 +10,11 @@
   }
 
   addEventListener("load", () => whenIdle(setNext));
+  // A page that follows without a reload is shown at the place that a link names, or that was left.
+  const { pathname } = location;
+  location$.subscribe((next) => {
+    if (next.pathname !== pathname) document.documentElement.classList.remove("in-parts");
+  });
 })();
 
 // What a keyboard needs and the theme leaves out: boxes that scroll sideways take the focus, and
@@ -44,20 +49,10 @@
     all("nav.md-code__nav").forEach((nav) => nav.setAttribute("role", "none"));
   }
 
-  // A page that follows without a reload is shown at the place where it was left, so all of it is
-  // needed at once.
-  function set(root) {
-    root.querySelectorAll(".part").forEach((part) => part.classList.add("set"));
-  }
-
   // The theme adds its buttons and boxes late, and changes the page without loading another.
   new MutationObserver((changes) => {
     for (const { addedNodes } of changes) {
-      for (const node of addedNodes) {
-        if (!(node instanceof Element)) continue;
-        tend(node);
-        set(node);
-      }
+      for (const node of addedNodes) if (node instanceof Element) tend(node);
     }
   }).observe(document.body, { childList: true, subtree: true });
   tend(document.body);
