@@ -49,14 +49,14 @@ def test_next_page_fetches_itself_and_nothing_again(tab: Page, site: Site) -> No
 
 
 @pytest.mark.parametrize("width", [390, 1440])
-@pytest.mark.parametrize("which", ["home", "longest"])
+@pytest.mark.parametrize("which", ["home", "longest", "reference/figures/"])
 def test_nothing_moves_while_a_page_loads(visit: Visit, which: str, width: int) -> None:
     client = visit.tab.context.new_cdp_session(visit.tab)
     client.send("Network.enable")
     client.send("Network.emulateNetworkConditions", SLOW)
     visit.tab.add_init_script(WATCH_SHIFTS)
     visit.tab.set_viewport_size({"width": width, "height": 844})
-    tab = visit.open({"home": "", "longest": longest(visit.site)}[which])
+    tab = visit.open({"home": "", "longest": longest(visit.site)}.get(which, which))
     tab.evaluate(AT_REST)
     assert tab.evaluate("() => window.shift") < 0.005
 
