@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import FrozenInstanceError
 
 import pytest
 
@@ -20,6 +21,19 @@ def test_failure_shows_place_source_expected_and_got() -> None:
     )
     assert str(Failure("a", 1, "m", "", "", "\n")) == "a:1: m\nExpected nothing\nGot nothing"
     assert str(Failure("a", 1, "m")) == "a:1: m"
+
+
+@pytest.mark.parametrize("part", ["report", "result", "failure"])
+def test_what_came_of_a_run_cannot_be_changed(live: Live, part: str) -> None:
+    report = judge(parse_page("\n" + live(">>> a\n1"), "p"), [Outcome("2\n")], seconds=1.0)
+    (result,), (failure,) = report.results, report.failures
+    changed, name = {
+        "report": (report, "seconds"),
+        "result": (result, "failure"),
+        "failure": (failure, "message"),
+    }[part]
+    with pytest.raises(FrozenInstanceError):
+        setattr(changed, name, None)
 
 
 def test_mismatch_and_match(live: Live) -> None:
