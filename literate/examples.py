@@ -180,6 +180,7 @@ class _Reader:
                 self._problem(number, f"text that belongs to no prompt: {text.strip()!r}")
         elif text[: self.indent].strip():
             self._problem(number, f"output less indented than its prompt: {text!r}")
+            self.close()
         elif not self.want and text[self.indent :].startswith("..."):
             self._statement(number, text, text[self.indent + 3 :])
         else:

@@ -77,7 +77,7 @@ def parse_page(text: str, path: str) -> Document:
     r"""Read a page.
 
     Args:
-        text: The page's Markdown.
+        text: The page's Markdown; a byte order mark before it is no part of it.
         path: The name to use in messages.
 
     Examples:
@@ -87,7 +87,7 @@ def parse_page(text: str, path: str) -> Document:
         >>> parse_page("```pycon\n>>> 1 + 1\n2\n```", "page.md").problems[0].message
         'a pycon fence that is not executed: write pycon exec="1"'
     """
-    text = normalize(text)
+    text = normalize(text.removeprefix("\ufeff"))
     front_matter = FRONT_MATTER.match(text)
     lines = text.split("\n")
     begin = front_matter[0].count("\n") if front_matter else 0

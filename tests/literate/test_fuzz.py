@@ -14,6 +14,7 @@ from contextlib import nullcontext
 from pathlib import Path
 from xml.etree import ElementTree
 
+import hypothesis
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -109,9 +110,11 @@ def own(document: Document) -> list[tuple[Example, str]]:
 
 
 @given(TEXTS)
+@hypothesis.example("\ufeff`={1} 2`")
+@hypothesis.example('```pycon exec="1"\n >>> 1\n0\n 1\n```')
 def test_page_is_read_and_places_are_those_of_its_text(text: str) -> None:
     document = parse_page(text, "page.md")
-    lines = normalize(text).split("\n")
+    lines = normalize(text.removeprefix("\ufeff")).split("\n")
     assert all(1 <= problem.line <= len(lines) for problem in document.problems)
     for _, example in document.live:
         place = example.place
@@ -123,6 +126,7 @@ def test_page_is_read_and_places_are_those_of_its_text(text: str) -> None:
 
 
 @given(TEXTS)
+@hypothesis.example("\ufeff`={1} 2`")
 def test_page_that_is_rewritten_as_it_is_says_the_same(text: str) -> None:
     document = parse_page(text, "page.md")
     again = rewrite(text, own(document))
