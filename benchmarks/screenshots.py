@@ -17,6 +17,12 @@ from serving import serving
 WIDTHS = {1440: 900, 390: 844}
 SCHEMES: tuple[Literal["light"], Literal["dark"]] = ("light", "dark")
 
+# All parts of the page are laid out, and the labs out of sight begin when they are asked.
+WHOLE = """() => {
+    document.querySelectorAll("attention-lab").forEach((lab) => lab.state);
+    return !document.querySelector(".in-parts .part:not(.set)");
+}"""
+
 
 def pages(site: Path) -> list[str]:
     """The address of every page, relative to the site's root."""
@@ -41,6 +47,7 @@ def photograph(browser: Browser, origin: str, names: list[str], folder: Path) ->
             tab = context.new_page()
             for page in names:
                 tab.goto(f"{origin}/{page}", wait_until="networkidle")
+                tab.wait_for_function(WHOLE)
                 path = folder / f"{name(page)}-{width}-{scheme}.png"
                 tab.screenshot(path=path, full_page=True)
                 print(path)
