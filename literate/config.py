@@ -104,9 +104,9 @@ class Config:
 
     def parse_text(self, file: Path, text: str) -> Document:
         """Read a page or a module whose text is at hand."""
-        name, text = self.name(file), text.removeprefix("\ufeff")
+        name = self.name(file)
         if file.suffix == ".py":
-            return parse_module(text, name, module_name(name))
+            return parse_module(text.removeprefix("\ufeff"), name, module_name(name))
         return parse_page(text, name)
 
 

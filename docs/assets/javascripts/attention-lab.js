@@ -700,8 +700,8 @@ const same = (a, b) => ["kind", "i", "j", "c"].every((name) => a?.[name] === b[n
 /* How a link names a lab: by its id, else by its place on the page. */
 const keyOf = (lab) => lab.id || [...document.querySelectorAll("attention-lab")].indexOf(lab);
 
-/* Whether an address asks for a lab in some state. */
-const asks = (address) => new URL(address).hash.startsWith("#lab=");
+/* Whether the end of an address asks for a lab in some state. */
+const asks = (hash) => hash.startsWith("#lab=");
 
 let labs = 0;
 
@@ -756,7 +756,7 @@ class AttentionLab extends HTMLElement {
 
   connectedCallback() {
     if (this.#parts) this.#listen();
-    else this.#wait(location.hash);
+    else this.#wait();
   }
 
   disconnectedCallback() {
@@ -773,7 +773,8 @@ class AttentionLab extends HTMLElement {
 
   /* Start when the lab is nearly in sight, or when the address asks for one, which is that of now:
    * the theme may put another anchor into it. */
-  #wait(hash) {
+  #wait() {
+    const { hash } = location;
     this.#watch = new AbortController();
     const { signal } = this.#watch;
     // In a task of its own, so that the page can answer before and after.
@@ -782,9 +783,12 @@ class AttentionLab extends HTMLElement {
     const near = new IntersectionObserver(look, { rootMargin: "100%" });
     near.observe(this);
     signal.addEventListener("abort", () => near.disconnect());
-    const follow = ({ newURL }) => asks(newURL) && this.#begin(new URL(newURL).hash);
+    const follow = ({ newURL }) => {
+      const { hash: next } = new URL(newURL);
+      if (asks(next)) this.#begin(next);
+    };
     addEventListener("hashchange", follow, { signal });
-    if (asks(location)) begin();
+    if (asks(hash)) begin();
   }
 
   #begin(hash) {
