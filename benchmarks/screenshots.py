@@ -17,10 +17,10 @@ from serving import serving
 WIDTHS = {1440: 900, 390: 844}
 SCHEMES: tuple[Literal["light"], Literal["dark"]] = ("light", "dark")
 
-# All parts of the page are laid out, and the labs out of sight begin when they are asked.
-WHOLE = """() => {
+# The parts out of sight are drawn, and the labs there begin, which they do when they are asked.
+SHOW_ALL = """() => {
+    document.documentElement.classList.remove("in-parts");
     document.querySelectorAll("attention-lab").forEach((lab) => lab.state);
-    return !document.querySelector(".in-parts .part:not(.set)");
 }"""
 
 
@@ -47,7 +47,7 @@ def photograph(browser: Browser, origin: str, names: list[str], folder: Path) ->
             tab = context.new_page()
             for page in names:
                 tab.goto(f"{origin}/{page}", wait_until="networkidle")
-                tab.wait_for_function(WHOLE)
+                tab.evaluate(SHOW_ALL)
                 path = folder / f"{name(page)}-{width}-{scheme}.png"
                 tab.screenshot(path=path, full_page=True)
                 print(path)

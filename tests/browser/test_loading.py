@@ -83,6 +83,17 @@ def test_what_is_out_of_sight_is_laid_out_later(tab: Page, site: Site) -> None:
     assert tab.locator("article .part:not(.set)").count() == 0
 
 
+@pytest.mark.parametrize("width", [390, 1440])
+def test_what_is_out_of_sight_has_its_true_height(tab: Page, site: Site, width: int) -> None:
+    height = "() => document.querySelector('article').offsetHeight"
+    tab.set_viewport_size({"width": width, "height": 800})
+    tab.goto(f"{site.origin}/{longest(site)}", wait_until="networkidle")
+    tab.wait_for_function(LAID_OUT)
+    known = tab.evaluate(height)
+    tab.evaluate("() => document.documentElement.classList.remove('in-parts')")
+    assert tab.evaluate(height) == known > 10_000
+
+
 def test_page_that_is_opened_at_a_section_is_laid_out_at_once(tab: Page, site: Site) -> None:
     assert not is_left_for_later(tab, f"{site.origin}/{longest(site)}#summary")
 

@@ -1,12 +1,25 @@
-// The parts of a page that are out of sight when it is opened are left for later (theme.css), which
-// is when there is nothing else to do: one after the other, so that nothing has to wait for them.
+// The parts of a page that are out of sight when it is opened are left for later (theme.css). When
+// there is nothing else to do, each is laid out for one frame, so that the browser knows its height.
 (() => {
   const parts = [...document.querySelectorAll(".in-parts .part")];
   const whenIdle = window.requestIdleCallback ?? setTimeout;
 
+  // Not drawn for a frame, it would blink in the eyes of the reader.
+  function isNear(part) {
+    const { top, bottom } = part.getBoundingClientRect();
+    return bottom > -innerHeight && top < 2 * innerHeight;
+  }
+
   function setNext() {
-    parts.shift()?.classList.add("set");
-    if (parts.length) whenIdle(setNext);
+    const part = parts.shift();
+    if (!part) return;
+    part.classList.add("now", "set");
+    requestAnimationFrame(() =>
+      whenIdle(() => {
+        part.classList.toggle("now", isNear(part));
+        setNext();
+      }),
+    );
   }
 
   addEventListener("load", () => whenIdle(setNext));
