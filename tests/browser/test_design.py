@@ -303,6 +303,12 @@ def test_what_has_the_focus_is_marked(visit: Visit) -> None:
     assert style == "solid"
 
 
+def test_link_of_a_section_says_what_it_is(visit: Visit) -> None:
+    tab = visit.open("weights/")
+    links = tab.get_by_role("article").get_by_role("link", name="Link to this section", exact=True)
+    assert links.count() == tab.locator("article .headerlink").count() > 10
+
+
 def test_copy_buttons_are_no_landmarks(visit: Visit) -> None:
     tab = visit.open("weights/")
     tab.locator(".md-code__nav").first.wait_for(state="attached")

@@ -31,7 +31,8 @@
 })();
 
 // What a keyboard needs and the theme leaves out: boxes that scroll sideways take the focus, and
-// only while there is something to scroll to; copy buttons are no landmarks of the page.
+// only while there is something to scroll to; copy buttons are no landmarks of the page; a link to
+// a section, which shows "#", says what it is.
 (() => {
   const BOXES = {
     ".math-display": "Formula",
@@ -60,6 +61,7 @@
     const all = (kind) => [...root.querySelectorAll(kind), ...(root.matches(kind) ? [root] : [])];
     all(Object.keys(BOXES).join()).forEach((box) => sizes.observe(box));
     all("nav.md-code__nav").forEach((nav) => nav.setAttribute("role", "none"));
+    all(".headerlink").forEach((link) => link.setAttribute("aria-label", "Link to this section"));
   }
 
   // The theme adds its buttons and boxes late, and changes the page without loading another.
