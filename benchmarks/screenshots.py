@@ -7,10 +7,10 @@ and color scheme. Chromium is taken from the CHROMIUM variable, else from /usr/b
 from __future__ import annotations
 
 import argparse
-import os
 from pathlib import Path
 from typing import Literal
 
+from pages import CHROMIUM, pages
 from playwright.sync_api import Browser, sync_playwright
 from serving import serving
 
@@ -22,12 +22,6 @@ SHOW_ALL = """() => {
     document.documentElement.classList.remove("in-parts");
     document.querySelectorAll("attention-lab").forEach((lab) => lab.state);
 }"""
-
-
-def pages(site: Path) -> list[str]:
-    """The address of every page, relative to the site's root."""
-    found = sorted(path.parent.relative_to(site).as_posix() for path in site.rglob("index.html"))
-    return ["" if page == "." else f"{page}/" for page in found] + ["404.html"]
 
 
 def name(page: str) -> str:
@@ -62,11 +56,10 @@ def main() -> None:
     parser.add_argument("--only", help="only pages whose name contains this")
     options = parser.parse_args()
     options.folder.mkdir(parents=True, exist_ok=True)
-    names = [page for page in pages(options.site) if (options.only or "") in name(page)]
+    every = [*pages(options.site), "404.html"]
+    names = [page for page in every if (options.only or "") in name(page)]
     with serving(options.site) as server, sync_playwright() as playwright:
-        browser = playwright.chromium.launch(
-            executable_path=os.environ.get("CHROMIUM", "/usr/bin/chromium")
-        )
+        browser = playwright.chromium.launch(executable_path=CHROMIUM)
         photograph(browser, server.origin, names, options.folder)
         browser.close()
 

@@ -146,6 +146,7 @@ def line_html(reports: Sequence[Report], versions: Sequence[str]) -> str:
     """The line at a page's end: how many examples ran and how they fared."""
     blocks = [block for report in reports for block in report.document.blocks]
     skipped = sum(len(block.examples) for block in blocks if block.skip)
+    measured = any(block.measured for block in blocks)
     outcomes = [result.outcome for report in reports for result in report.results]
     count = sum(outcome is not None for outcome in outcomes)
     failed = sum(len(report.failures) for report in reports)
@@ -158,7 +159,8 @@ def line_html(reports: Sequence[Report], versions: Sequence[str]) -> str:
         seconds = sum(report.seconds for report in reports)
         machine = f" with {', '.join(versions)}" if versions else ""
         text = f"{_counted(count)} ran on this page in {seconds:.2f} s{machine}: "
-        text += f"{failed} failed" if failed else "every output is the recorded one"
+        kept = "every output that is not measured" if measured else "every output"
+        text += f"{failed} failed" if failed else f"{kept} is the recorded one"
         text += f"; {_counted(skipped)} skipped." if skipped else "."
     return f'<p class="literate-line" data-search-exclude>{escape(text)}</p>'
 

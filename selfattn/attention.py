@@ -40,7 +40,7 @@ def attention(
     A query that may attend to nothing gets zeros, and passes zeros back as gradients. The weights
     are made only where they are asked for: otherwise torch's fused kernel gives the same result.
 
-    Source: Vaswani et al., "Attention Is All You Need" (2017), section 3.2.1, equation 1.
+    Source: Vaswani et al., "Attention Is All You Need" (2017), section 3.2.1, equation 1.
 
     Args:
         q: $Q$, `(*B, T, d_k)`.

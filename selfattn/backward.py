@@ -53,7 +53,7 @@ def attention_backward(
 
     Raises:
         TypeError: As in attention, or the gradient is of another dtype.
-        ValueError: As in attention, or the gradient has not the shape of the output.
+        ValueError: As in attention, or the gradient does not have the shape of the output.
 
     Examples:
         >>> import torch

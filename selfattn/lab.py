@@ -126,7 +126,7 @@ def lab(
     controls: Sequence[str] | None = None,
     full: bool = False,
 ) -> Lab:
-    r"""Give attention to play with: in a page an element whose numbers the reader may change.
+    r"""Give attention to play with: on a page, an element whose numbers the reader may change.
 
     $$Z = \operatorname{softmax}\Bigl(\frac{\Omega}{\tau}\Bigr) V, \qquad
     \Omega = Q K^\top \text{ or } \frac{Q K^\top}{\sqrt{d_k / H}}, \qquad

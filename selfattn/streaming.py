@@ -110,7 +110,7 @@ def streaming_attention(
 
     The exponentials of a block of queries for a block of keys are made, added to the sums that the
     queries have so far, and overwritten. The backward pass makes the tiles again from the
-    log-sum-exp of each query; differentiated itself, it is a RuntimeError.
+    log-sum-exp of each query; to differentiate it in turn raises a RuntimeError.
 
     Source: Dao et al., "FlashAttention" (2022), algorithms 1 and 4; Dao, "FlashAttention-2" (2023),
     section 3.1, for the outer loop over queries, one division at its end and one log-sum-exp.

@@ -49,7 +49,7 @@ def heatmap(
 
     Args:
         values: One number a cell, `(rows, columns)`. A score of $-\infty$ gets the lowest color.
-        rows: A word for each row. Of numbers in narrow rows only some are shown, and so of columns.
+        rows: A word for each row. Numbers in narrow rows are shown for some only; likewise for columns.
         columns: A word for each column.
         title: The name of the figure.
         description: What a reader who cannot see the figure should know; by default the words, and
@@ -128,9 +128,11 @@ def heatmaps(
     Examples:
         >>> import torch
         >>> words = ["Your", "journey"]
-        >>> heads = torch.tensor([[[0.6, 0.4], [0.3, 0.7]], [[0.9, 0.1], [0.2, 0.8]]])
+        >>> heads = torch.tensor([[[0.6, 0.4], [0.3, 0.7]],
+        ...                       [[0.9, 0.1], [0.2, 0.8]]])
         >>> names = ["head 0", "head 1"]
-        >>> heatmaps(heads, names=names, rows=words, columns=words, title="Two heads")
+        >>> heatmaps(heads, names=names, rows=words, columns=words,
+        ...          title="Two heads")
         Figure('Two heads')
     """
     tensor = given.plain("values", values, ndim=3, lowest=-math.inf)

@@ -389,6 +389,26 @@ def test_words_that_ask_are_chosen_by_touch(browser: Browser, bench: Site) -> No
     context.close()
 
 
+def test_column_that_is_explained_is_in_sight_on_a_phone(browser: Browser, bench: Site) -> None:
+    context = browser.new_context(viewport={"width": 390, "height": 844})
+    tab = context.new_page()
+    tab.goto(f"{bench.origin}/six.html")
+    loud = {**SIX, "x": [*X[:5], [2.05, 2.80, 2.55]]}
+    lab(tab).evaluate("(lab, state) => { lab.state = state; }", loud)
+    lab(tab).get_by_text("Weight of step for journey").scroll_into_view_if_needed()
+    expect(lab(tab).locator(".lab-terms td.lab-marked").first).to_be_in_viewport(ratio=1)
+    context.close()
+
+
+def test_words_fit_beside_each_other_on_a_phone(browser: Browser, bench: Site) -> None:
+    context = browser.new_context(viewport={"width": 390, "height": 844})
+    tab = context.new_page()
+    tab.goto(f"{bench.origin}/six.html")
+    last = lab(tab).get_by_role("radiogroup", name="Query").get_by_text("step")
+    expect(last).to_be_in_viewport(ratio=1)
+    context.close()
+
+
 def test_steps_go_by_buttons_and_arrow_keys(tab: Page) -> None:
     steps = lab(tab).get_by_role("radiogroup", name="Step")
     steps.get_by_text("Scores").click()

@@ -176,6 +176,10 @@ def test_line_counts_what_ran(live: Live) -> None:
     assert line("`={x} 1`", "1\n", versions=()) == (
         "1 example ran on this page in 1.23 s: every output is the recorded one."
     )
+    assert line("`~{x} 1`", "2\n", versions=()) == (
+        "1 example ran on this page in 1.23 s: "
+        "every output that is not measured is the recorded one."
+    )
     assert line(two, "3\n") == "1 example ran on this page in 1.23 s with torch 9: 2 failed."
 
 

@@ -606,6 +606,15 @@ function offer(group, texts, chosen) {
   });
 }
 
+/* Scroll a box to a part of it that is out of sight; not before the frame that lays it out anyway. */
+function reveal(part, box) {
+  requestAnimationFrame(() => {
+    const { offsetLeft: left, offsetWidth: width } = part;
+    const { scrollLeft: from, clientWidth: room } = box;
+    if (left < from || left + width > from + room) box.scrollLeft = left - (room - width) / 2;
+  });
+}
+
 /* Move among the numbers of a table by the arrow keys, as in any grid. */
 function walk(event) {
   const rows = [...event.currentTarget.rows].map((row) => [...row.querySelectorAll("[data-kind]")]);
@@ -644,7 +653,7 @@ function paint(brush, { rows, words, width, height, limits, colors }) {
     text("muted", "right", "query ↓", left - 8, top / 2, left - 8);
     words.forEach((word, i) => {
       text("ink", "right", word, left - 8, top + (i + 0.5) * tall, left - 8);
-      text("ink", "center", word, left + (i + 0.5) * wide, top / 2, wide - 2);
+      text("ink", "center", word, left + (i + 0.5) * wide, top / 2, wide - 6);
     });
   }
   // A dot for each cell, as dense as its share of the color, and then all of them enlarged at once.
@@ -1102,12 +1111,7 @@ class AttentionLab extends HTMLElement {
     });
     const chosen = group.children[query];
     if (before === chosen.firstChild) return;
-    // Not before the frame that lays it out anyway.
-    requestAnimationFrame(() => {
-      const { offsetLeft: left, offsetWidth: width } = chosen;
-      const { scrollLeft: from, clientWidth: room } = group;
-      if (left < from || left + width > from + room) group.scrollLeft = left - (room - width) / 2;
-    });
+    reveal(chosen, group);
   }
 
   #renderTrace() {
@@ -1342,6 +1346,8 @@ class AttentionLab extends HTMLElement {
       const look = (place) => (place && place === told.marked + 1 ? "lab-marked" : "");
       fillLine(line, told.rows[row].map((text, place) => ({ text, look: look(place) })));
     });
+    const marked = terms.querySelector("tr > .lab-marked");
+    if (marked) reveal(marked, terms.parentNode);
     this.#light(this.#current);
     this.#frame();
   }
