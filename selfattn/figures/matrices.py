@@ -49,7 +49,7 @@ def heatmap(
 
     Args:
         values: One number a cell, `(rows, columns)`. A score of $-\infty$ gets the lowest color.
-        rows: A word for each row. Numbers in narrow rows are shown for some only; likewise for columns.
+        rows: A word for each row. Of numbers, narrow rows show only some; columns do the same.
         columns: A word for each column.
         title: The name of the figure.
         description: What a reader who cannot see the figure should know; by default the words, and

@@ -396,7 +396,15 @@ def test_column_that_is_explained_is_in_sight_on_a_phone(browser: Browser, bench
     loud = {**SIX, "x": [*X[:5], [2.05, 2.80, 2.55]]}
     lab(tab).evaluate("(lab, state) => { lab.state = state; }", loud)
     lab(tab).get_by_text("Weight of step for journey").scroll_into_view_if_needed()
-    expect(lab(tab).locator(".lab-terms td.lab-marked").first).to_be_in_viewport(ratio=1)
+    marked = lab(tab).locator(".lab-terms td.lab-marked").first
+    expect(marked).to_be_in_viewport(ratio=0.99)
+    lab(tab).locator(".lab-trace tbody td").nth(1).click()
+    expect(marked).to_be_in_viewport(ratio=0.99)
+    head = lab(tab).locator(".lab-terms tbody th").first.bounding_box()
+    first = marked.bounding_box()
+    assert head
+    assert first
+    assert first["x"] >= head["x"] + head["width"]
     context.close()
 
 

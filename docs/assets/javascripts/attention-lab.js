@@ -611,7 +611,8 @@ function reveal(part, box) {
   requestAnimationFrame(() => {
     const { offsetLeft: left, offsetWidth: width } = part;
     const { scrollLeft: from, clientWidth: room } = box;
-    if (left < from || left + width > from + room) box.scrollLeft = left - (room - width) / 2;
+    const covered = box.querySelector("th")?.offsetWidth ?? 0; // by what stays in its place
+    if (left - covered < from || left + width > from + room) box.scrollLeft = left - (room - width) / 2;
   });
 }
 
