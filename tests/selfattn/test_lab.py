@@ -287,10 +287,23 @@ def test_a_heatmap_of_many_words_has_no_numbers_in_its_cells(draw):
     assert not [text for text in parse(found).iter(f"{SVG}text") if re.search(r"\d\.", text.text)]
 
 
+@pytest.mark.parametrize("num_heads", [1, 2])
 @pytest.mark.parametrize(("T", "shown"), [(8, 64), (9, 0)])
-def test_a_heatmap_of_up_to_eight_words_has_numbers(draw, T, shown):
-    found = lab([f"w{i}" for i in range(T)], draw(T, 3), title="t", step="scores")
-    assert len(cells(found)) == shown
+def test_a_heatmap_of_up_to_eight_words_has_numbers(draw, T, shown, num_heads):
+    words = [f"w{i}" for i in range(T)]
+    found = lab(words, draw(T, 4), title="t", step="scores", num_heads=num_heads)
+    assert len(cells(found)) == shown * num_heads
+
+
+def test_one_head_bears_no_number(inputs, words):
+    assert "head 0" not in lab(words, inputs, title="t")._repr_html_()
+
+
+@pytest.mark.parametrize("temperature", [1e-30, 1e30])
+def test_the_last_temperatures_that_are_taken(inputs, words, temperature):
+    assert state(lab(words, inputs, title="t", temperature=temperature))["temperature"] == (
+        temperature
+    )
 
 
 def test_a_lab_takes_no_part_in_gradients(inputs, words):

@@ -371,6 +371,16 @@ def test_a_tile_has_one_head_where_one_fills_it(draw, monkeypatch):
         ),
         (
             ValueError,
+            {"q": torch.full((5, 3), torch.nan)},
+            "q[0, 0] is nan, which makes the result NaN",
+        ),
+        (
+            ValueError,
+            {"k": torch.full((7, 3), torch.nan)},
+            "k[0, 0] is nan, which makes the result NaN",
+        ),
+        (
+            ValueError,
             {"v": torch.full((7, 5), torch.nan)},
             "v[0, 0] is nan, which makes the result NaN",
         ),
@@ -385,6 +395,7 @@ def test_what_it_refuses(refuses, unchecked, error, options, message):
 @pytest.mark.parametrize(
     ("error", "options", "message"),
     [
+        (TypeError, {"q": None}, "q must be a torch.Tensor, got NoneType"),
         (TypeError, {"k": None}, "k must be a torch.Tensor, got NoneType"),
         (TypeError, {"v": None}, "v must be a torch.Tensor, got NoneType"),
         (
