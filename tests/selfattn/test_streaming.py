@@ -286,6 +286,18 @@ def test_gradients_of_half_precision(draw, dtype):
         assert error <= 2 * allowed
 
 
+@pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16])
+def test_gradients_are_summed_in_float32(draw, dtype):
+    q, k, v = draw(61, 3, dtype=dtype), draw(7, 3, dtype=dtype), draw(7, 5, dtype=dtype)
+    v.requires_grad_()
+    in_one, in_many = (
+        torch.autograd.grad(streaming_attention(q, k, v, block_q=block_q).sum(), v)[0]
+        for block_q in (61, 1)
+    )
+    # Rounded once, and not with each block of queries.
+    torch.testing.assert_close(in_many, in_one, rtol=torch.finfo(dtype).eps, atol=0)
+
+
 def test_device_is_kept():
     q, k, v = (torch.empty(2, 700, 4, device="meta") for _ in range(3))
     assert streaming_attention(q, k, v).device.type == "meta"
@@ -425,6 +437,10 @@ def test_parts_of_other_queries_are_not_merged(refuses, unchecked):
     a, b = (Partial(torch.ones(T, 2), torch.ones(T)) for T in (3, 1))
     with refuses(ValueError, "a and b must have the same shape, got a (3, 2), b (1, 2)"):
         merge(a, b)
+
+
+def test_a_walk_is_by_default_not_causal():
+    assert list(tile_walk(7, 5)) == [(slice(0, 7), slice(0, 5))]
 
 
 @LENGTHS

@@ -159,6 +159,11 @@ def test_sum_normalize_of_numbers_that_are_not_finite(refuses, number):
         sum_normalize(torch.tensor([[1.0, 2.0], [number, 1.0]]))
 
 
+def test_large_scores_of_one_row_do_not_make_the_sum_of_another_too_small():
+    weights = sum_normalize(torch.tensor([[1.0, 1.0, 2.0], [1e8, 1e8, 2e8]]))
+    torch.testing.assert_close(weights, torch.tensor([[0.25, 0.25, 0.5]] * 2))
+
+
 @pytest.mark.parametrize(
     ("scores", "message"),
     [
