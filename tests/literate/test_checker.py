@@ -25,13 +25,18 @@ EQUAL = [
     ("0.3", "0.25"),
     ("0.2", "0.25"),
     (".5", "0.5"),
+    (".25", ".2501"),
     ("-0.0", "0.0"),
     ("0.00", "1e-05"),
     ("1.50e-05", "1.4999e-05"),
     ("1.0e+10", "1.01e+10"),
+    ("1.0e5", "1.01e5"),
     ("1,234.5", "1,234.51"),
     ("1,234.5", "1234.5"),
+    ("12,345.5", "12345.5"),
+    ("1,234,567.5", "1234567.5"),
     ("1.", "1."),
+    ("1.", "1.0"),
     ("nan inf -inf", "nan inf -inf"),
     ("a  b\n c", "a b c"),
     (
@@ -53,6 +58,8 @@ DIFFERENT = [
     ("0.2400", "0.24"),
     ("1.0", "1."),
     ("1.", "1.4"),
+    ("1.", "1"),
+    ("1.25x", "1.2504x"),
     ("1", "1.0"),
     ("1.0", "1"),
     ("1", "2"),
@@ -84,6 +91,8 @@ DIFFERENT = [
     ("...", "anything"),
     ("tensor([0.1, ..., 0.3])", "tensor([0.1, 0.2, 0.3])"),
     ("<BLANKLINE>", "<BLANKLINE>"),
+    ("a <BLANKLINE>", "a"),
+    ("<BLANKLINE> a", "a"),
 ]
 
 
@@ -115,9 +124,18 @@ def test_measured_compares_the_text_around_the_numbers() -> None:
     assert not same("took 3.2 ms", "took 3.2 s", measured=True)
     assert not same("took 3.2 ms", "took 3.2 ms 1", measured=True)
     assert not same("took 3.2 ms", "took nan ms", measured=True)
+    assert same("tensor([1., 2.])", "tensor([0.5, 2.])", measured=True)
+    assert not same("a - b", "a + b", measured=True)
+    assert not same("a . b", "a .5 b", measured=True)
+    assert not same("1.5e", "2.5e", measured=True)
 
 
-STACKS = ["    ...\n", "", '  File "x.py", line 3, in f\n    return 1 / 0\n           ~~^~~\n']
+STACKS = [
+    "    ...\n",
+    "",
+    '  File "x.py", line 3, in f\n    return 1 / 0\n           ~~^~~\n',
+    "    f()\n \n",
+]
 
 
 @pytest.mark.parametrize("stack", STACKS)
@@ -133,6 +151,7 @@ def test_recorded_traceback_may_show_any_stack(stack: str) -> None:
 
 def test_what_is_no_traceback() -> None:
     assert not expects_traceback(example("ValueError: no\n"))
+    assert not expects_traceback(example("Traceback (most recent call last):\n    ...\n"))
     assert not expects_traceback(example("  Traceback (most recent call last):\n    ...\nE: no\n"))
 
 

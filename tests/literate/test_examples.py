@@ -111,6 +111,8 @@ def test_problem_names_line_and_text(text: str, line: int, message: str) -> None
     ("source", "directives"),
     [
         (">>> x  # doctest: +ELLIPSIS", {"ELLIPSIS"}),
+        (">>> x  #doctest: +NUMBER", {"NUMBER"}),
+        (">>> x  #  doctest: +NUMBER", {"NUMBER"}),
         (">>> x  # doctest: +NUMBER, +ELLIPSIS", {"NUMBER", "ELLIPSIS"}),
         (">>> f(\n...   x)  # doctest:+NUMBER", {"NUMBER"}),
         (">>> print('# doctest: +ELLIPSIS')", set()),
