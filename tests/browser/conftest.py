@@ -16,8 +16,10 @@ from serving import Server, serving
 
 ROOT = Path(__file__).parents[2]
 CHROMIUM = Path(os.environ.get("CHROMIUM", "/usr/bin/chromium"))
-# A page's parts that are out of sight are laid out when nothing else is left to do.
+# A page's parts that are out of sight are laid out when nothing else is left to do, each for once.
 LAID_OUT = "() => !document.querySelector('.in-parts .part:not(.set)')"
+# What is out of sight is drawn as well, as on a page that was opened at a section.
+DRAW_ALL = "() => document.documentElement.classList.remove('in-parts')"
 
 
 @dataclass
@@ -48,6 +50,7 @@ class Visit:
         self.site.server.sent.clear()
         self.tab.goto(f"{self.site.origin}/{address}", wait_until="networkidle")
         self.tab.wait_for_function(LAID_OUT)
+        self.tab.evaluate(DRAW_ALL)
         self.sent = list(self.site.server.sent)
         return self.tab
 
