@@ -109,7 +109,7 @@ def case(
     operations = 4 * H * T**2 * WIDTH / (2 if causal else 1)
     for name, found in times.items():
         ratios = [a / b for a, b in zip(found, times["SDPA"], strict=True)]
-        low, _, high = quantiles(ratios, n=4)
+        low, _, high = quantiles(ratios, n=4, method="inclusive")
         yield {
             "T": T,
             "H": H,
