@@ -104,8 +104,9 @@ def test_page_that_is_loaded_again_is_laid_out_at_once(tab: Page, site: Site) ->
     assert tab.locator(".in-parts").count() == 0
 
 
-def test_page_that_follows_without_a_reload_is_laid_out_at_once(visit: Visit) -> None:
-    tab = visit.open("")
+def test_page_that_follows_without_a_reload_is_laid_out_at_once(tab: Page, site: Site) -> None:
+    tab.goto(f"{site.origin}/", wait_until="networkidle")
+    assert tab.locator(".in-parts").count() == 1
     tab.get_by_role("article").get_by_role("link", name="Scores", exact=True).click()
     tab.get_by_role("heading", name="Scores", level=1).wait_for()
     assert tab.locator("article .part").count() > 5
