@@ -39,7 +39,9 @@ class _Pairs(Treeprocessor):
         if not code or not self._is_live(code[0]):
             return
         caption = [each for each in rest if "caption" in each.get("class", "").split()]
-        side, pair = Element("div", {"class": "pair-formula"}), Element("div", {"class": "pair"})
+        kinds = {"pair-words": words, "pair-figure": self._draws(code[0])}
+        name = " ".join(["pair", *(kind for kind, applies in kinds.items() if applies)])
+        side, pair = Element("div", {"class": "pair-formula"}), Element("div", {"class": name})
         side.extend([formula, *words])
         pair.extend([side, *code, *caption])
         parent[place : place + len(words) + len(caption) + 2] = [pair]
@@ -58,8 +60,15 @@ class _Pairs(Treeprocessor):
         return "" if stored.startswith(("<div", "<!--")) else _TAG.sub("", stored)
 
     def _is_live(self, element: Element) -> bool:
+        return bool(_LIVE.match(self._block(element)))
+
+    def _draws(self, element: Element) -> bool:
+        return "data-shows=" in self._block(element).partition(">")[0]
+
+    def _block(self, element: Element) -> str:
+        """What is set aside for a paragraph that consists of it."""
         found = HTML_PLACEHOLDER_RE.fullmatch((element.text or "").strip())
-        return bool(found and _LIVE.match(self._stored(int(found[1]))))
+        return self._stored(int(found[1])) if found else ""
 
     def _stored(self, number: int) -> str:
         return str(self.md.htmlStash.rawHtmlBlocks[number])

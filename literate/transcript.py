@@ -3,7 +3,7 @@ r"""Show a block as a REPL would have: statements, live outputs, figures, and wh
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from functools import lru_cache
 from html import escape
 
@@ -21,6 +21,7 @@ from literate.report import Failure, Report, Result
 _LEXER, _FORMATTER = PythonConsoleLexer(stripnl=False), HtmlFormatter(nowrap=True)
 # Names, numbers and operators are most of a page's elements, and look like the text around them.
 _PLAIN = re.compile(r'<span class="(?:m[fi]|n[cfn]?|ow?|w)">([^<]*)</span>')
+_TAG = re.compile(r"\s*<([\w-]+)")
 
 
 def block_html(block: Block, results: Sequence[Result], identifier: str) -> str:
@@ -36,7 +37,8 @@ def block_html(block: Block, results: Sequence[Result], identifier: str) -> str:
         # The mark by which the page knows that Markdown took the block's fence for one.
         return f'<div id="{identifier}" hidden></div>'
     classes = _classes("literate", block, failed=bool(failures))
-    parts = [f'<div class="{classes}" id="{identifier}">']
+    drawn = [each for result in results if result.outcome for each in result.outcome.figures]
+    parts = [f'<div class="{classes}" id="{identifier}"{_shows(drawn)}>']
     parts += _segments(block, results, identifier)
     parts += map(verdict_html, failures)
     if block.skip:
@@ -52,6 +54,15 @@ def _classes(name: str, block: Block, *, failed: bool) -> str:
     kinds = {"failed": failed, "skipped": bool(block.skip), "measured": block.measured}
     kind = next((kind for kind, applies in kinds.items() if applies), "")
     return f"{name} {name}-{kind}" if kind else name
+
+
+def _shows(figures: Iterable[Figure]) -> str:
+    """The attribute that tells a style sheet which elements the figures are.
+
+    A style sheet that asked by `:has` would have whole pages looked at whenever a figure changes.
+    """
+    tags = [found[1] for figure in figures if (found := _TAG.match(figure.markup))]
+    return f' data-shows="{" ".join(dict.fromkeys(tags))}"' if tags else ""
 
 
 def _note(text: str) -> str:
@@ -75,7 +86,8 @@ def _segments(block: Block, results: Sequence[Result], identifier: str) -> Itera
             markup = scoped(figure.markup, f"{identifier}-{count}-")
             yield (
                 # A search is for words, and not for the numbers that a drawing is full of.
-                f'<figure class="literate-figure"><div data-search-exclude>{markup}</div>'
+                f'<figure class="literate-figure"{_shows([figure])}>'
+                f"<div data-search-exclude>{markup}</div>"
                 f"{captions.slot(example.line)}</figure>"
             )
     if pending:

@@ -87,6 +87,7 @@ class Lab:
     def _repr_html_(self) -> str:
         attributes = f'role="group" aria-label="{escape(self.title)}"'
         # A page keeps room for what the script will show before it has come.
+        attributes += f' words="{len(self.state["words"])}"'
         if "controls" in self.state:
             attributes += f' controls="{" ".join(self.state["controls"])}"'
         if self.full:

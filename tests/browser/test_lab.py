@@ -67,7 +67,7 @@ def markup(state: dict[str, Any], attributes: str = "") -> str:
     rows = "".join(f"<tr><th>{word}</th><td>0.5</td></tr>" for word in state["words"])
     table = f"<table><thead><tr><th>key</th></tr></thead><tbody>{rows}</tbody></table>"
     template = f"<template>{json.dumps(state)}</template>"
-    name = f'role="group" aria-label="{state["title"]}"'
+    name = f'role="group" aria-label="{state["title"]}" words="{len(state["words"])}"'
     return f"<attention-lab {name} {attributes}>{template}<div>{table}</div></attention-lab>"
 
 
@@ -996,6 +996,25 @@ def test_link_to_a_state_on_another_page_is_followed(visit: Visit) -> None:
     )
     assert tab.evaluate("() => window.stayed") is True
     assert visit.errors == []
+
+
+@pytest.mark.parametrize("page", ["", "lab/", "scores/", "heads/"])
+def test_a_change_has_no_style_looked_at_around_the_lab(
+    visit: Visit, browser: Browser, page: str
+) -> None:
+    tab = visit.open(page)
+    place = tab.locator("attention-lab").first
+    place.scroll_into_view_if_needed()
+    expect(place.locator("canvas")).to_be_visible()
+    tracking = "disabled-by-default-devtools.timeline.invalidationTracking"
+    browser.start_tracing(page=tab, categories=[tracking])
+    place.locator(".lab-words input").nth(4).evaluate("(input) => input.click()")
+    tab.evaluate("() => new Promise((done) => requestAnimationFrame(() => setTimeout(done)))")
+    events = json.loads(browser.stop_tracing())["traceEvents"]
+    looked = [event["args"].get("data", {}) for event in events if "Tracking" in event["name"]]
+    assert any(each.get("reason") == "Text changed" for each in looked)
+    # An element that a rule asks by `:has` what it holds, and all below it.
+    assert [each for each in looked if each.get("reason") == "Affected by :has()"] == []
 
 
 def test_map_takes_the_colors_of_the_scheme(visit: Visit) -> None:

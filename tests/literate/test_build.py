@@ -199,7 +199,7 @@ def test_title_and_kinds_of_blocks(site: Site) -> None:
 
 
 def test_figures_are_drawn_with_ids_of_their_own(site: Site) -> None:
-    opening = '<figure class="literate-figure"><div data-search-exclude>'
+    opening = '<figure class="literate-figure" data-shows="svg"><div data-search-exclude>'
     figures = re.findall(rf"{opening}(.*?)</div>", site("index"))
     assert figures == [
         f'<svg><title id="example-{number}-1-t">A title</title></svg>' for number in (9, 10)

@@ -125,7 +125,7 @@ def page(new_project: Callable[..., Project]) -> str:
 
 def pairs(page: str) -> list[tuple[str, str]]:
     """What stands beside each other, up to the first output."""
-    boxes = re.findall(r'<div class="pair">(.*?class="go">\d+)', page, re.DOTALL)
+    boxes = re.findall(r'<div class="pair[^>]*>(.*?class="go">\d+)', page, re.DOTALL)
     sides = [box.split('<div class="literate"') for box in boxes]
     assert all(len(each) == 2 for each in sides)
     return [(left, right) for left, right in sides]
@@ -142,8 +142,13 @@ def test_one_short_paragraph_goes_below_the_formula(page: str) -> None:
     assert words == ["", "A short sentence with b and code and 2.", "", ""]
 
 
+def test_a_pair_says_what_it_holds_beside_formula_and_code(page: str) -> None:
+    kinds = re.findall(r'<div class="(pair(?: [^"]*)?)">', page)
+    assert kinds == ["pair", "pair pair-words", "pair", "pair pair-figure"]
+
+
 def test_a_caption_stays_with_its_block(page: str) -> None:
-    last = page.rpartition('<div class="pair">')[2]
+    last = page.rpartition('<div class="pair pair-figure">')[2]
     assert re.search(r"<figcaption>What to look at.</figcaption>.*</div>\s*</div>\s*<p>The", last)
 
 

@@ -125,6 +125,16 @@ def test_figures_and_blocks_that_end_in_one_have_marks_for_a_caption(html: Html)
     assert "\x02" not in html(">>> a\nF", drawn, options=' hide="1"')
 
 
+def test_blocks_and_figures_say_which_elements_are_drawn(html: Html) -> None:
+    svg, own = "<svg><title>t</title></svg>", "\n<a-b aria-label='<svg>'></a-b>"
+    drawn = tuple(Figure(markup, "F\n") for markup in (svg, own, svg))
+    found = html(">>> a\nF\nF\nF", Outcome("F\nF\nF\n", "", drawn))
+    assert found.startswith('<div class="literate" id="example-3" data-shows="svg a-b">')
+    assert re.findall(r'<figure class="literate-figure"(.*?)>', found) == [
+        f' data-shows="{tag}"' for tag in ("svg", "a-b", "svg")
+    ]
+
+
 def test_ids_of_figures_are_their_own(html: Html) -> None:
     markup = '<svg aria-labelledby="t"><title id="t">T</title></svg>'
     figures = (Figure(markup, "F\n"), Figure(markup, "F\n"))

@@ -91,7 +91,7 @@ def test_a_lab_shows_its_title(inputs, words):
 def test_the_element_has_a_name_a_state_and_what_stands_in_for_it(inputs, words):
     element = parse(lab(words, inputs, title='Six "words" & more'))
     assert element.tag == "attention-lab"
-    assert element.attrib == {"role": "group", "aria-label": 'Six "words" & more'}
+    assert element.attrib == {"role": "group", "aria-label": 'Six "words" & more', "words": "6"}
     assert [child.tag for child in element] == ["template", "p", "div", "div"]
     assert not element.text
     assert not any(child.tail for child in element)
