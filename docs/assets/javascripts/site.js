@@ -72,3 +72,58 @@
   }).observe(document.body, { childList: true, subtree: true });
   tend(document.body);
 })();
+
+// What the title of an element says, also for the keyboard and for a finger. One box serves all: the
+// theme would set up a tooltip for each title at the start of a page, which keeps a phone busy.
+(() => {
+  const GAP = 6;
+  const SOON = 250; // so that a pointer on its way passes by, or gets from the element into the box
+  const box = document.createElement("div");
+  Object.assign(box, { id: "__title", className: "title-box", role: "tooltip", popover: "manual" });
+  let owner = null;
+  let timer;
+
+  function hide() {
+    if (!owner) return;
+    owner.title = box.textContent;
+    owner.removeAttribute("aria-describedby");
+    box.remove();
+    owner = null;
+  }
+
+  function show(element) {
+    hide();
+    if (!element?.isConnected) return;
+    owner = element;
+    box.textContent = element.title;
+    // Else the browser would show it as well.
+    element.removeAttribute("title");
+    element.setAttribute("aria-describedby", box.id);
+    document.body.append(box);
+    box.showPopover();
+    const [line] = element.getClientRects();
+    const { offsetWidth: width, offsetHeight: height } = box;
+    const left = Math.min(line.left, document.documentElement.clientWidth - width - GAP);
+    const above = line.bottom + GAP + height > innerHeight;
+    box.style.left = `${Math.max(GAP, left)}px`;
+    box.style.top = `${above ? line.top - GAP - height : line.bottom + GAP}px`;
+  }
+
+  document.addEventListener("pointerover", ({ target }) => {
+    clearTimeout(timer);
+    if (owner?.contains(target) || box.contains(target)) return;
+    const element = target.closest("[title]:not([title=''])");
+    if (element || owner) timer = setTimeout(show, SOON, element);
+  });
+  document.addEventListener("focusin", ({ target }) => {
+    if (target.title && target.matches(":focus-visible")) show(target);
+  });
+  document.addEventListener("focusout", hide);
+  document.addEventListener("keydown", ({ key }) => {
+    if (key !== "Escape") return;
+    clearTimeout(timer);
+    hide();
+  });
+  document.addEventListener("scroll", hide, { capture: true, passive: true });
+  location$.subscribe(hide);
+})();
