@@ -94,6 +94,8 @@ def test_text_of_no_prompt_is_a_problem_in_a_fence_but_not_in_a_docstring() -> N
     ("text", "line", "message"),
     [
         (">>>x", 1, "no space after the prompt: '>>>x'"),
+        ("  >>>x", 1, "no space after the prompt: '>>>x'"),
+        ("  stray", 1, "text that belongs to no prompt: 'stray'"),
         (">>> f(\n...x)", 2, "no space after the prompt: '...x)'"),
         ("    >>> x\n  out", 2, "output less indented than its prompt: '  out'"),
         (">>> 1\n>>> x  # doctest: +SKIP", 2, "unknown directive '+SKIP'; known are +ELLIPSIS, +"),
@@ -107,6 +109,13 @@ def test_problem_names_line_and_text(text: str, line: int, message: str) -> None
     assert problem.message.startswith(message)
 
 
+def test_nothing_is_recorded_below_output_that_is_less_indented() -> None:
+    (example,), problems = read("    >>> x\n  out\n    more")
+    assert example.want == ""
+    assert [problem.line for problem in problems] == [2, 3]
+    assert problems[1].message == "text that belongs to no prompt: 'more'"
+
+
 @pytest.mark.parametrize(
     ("source", "directives"),
     [
@@ -115,8 +124,10 @@ def test_problem_names_line_and_text(text: str, line: int, message: str) -> None
         (">>> x  #  doctest: +NUMBER", {"NUMBER"}),
         (">>> x  # doctest: +NUMBER, +ELLIPSIS", {"NUMBER", "ELLIPSIS"}),
         (">>> f(\n...   x)  # doctest:+NUMBER", {"NUMBER"}),
+        (">>> f(  # doctest: +ELLIPSIS\n...   x)  # doctest: +NUMBER", {"NUMBER", "ELLIPSIS"}),
         (">>> print('# doctest: +ELLIPSIS')", set()),
         (">>> print('#')  # doctest: +ELLIPSIS", {"ELLIPSIS"}),
+        (">>> 'x'# doctest: +NUMBER", {"NUMBER"}),
     ],
 )
 def test_directives(source: str, directives: set[str]) -> None:
@@ -164,6 +175,15 @@ def test_directives_are_not_shown(code: str, shown: str) -> None:
 def test_what_is_no_python_is_a_syntax_error(text: str) -> None:
     with pytest.raises(SyntaxError):
         parse_python(text)
+
+
+def test_a_syntax_error_names_the_file_or_that_there_is_none() -> None:
+    with pytest.raises(SyntaxError) as caught:
+        parse_python("x =")
+    assert caught.value.filename == "<text>"
+    with pytest.raises(SyntaxError) as caught:
+        parse_python("x =", "a.py")
+    assert caught.value.filename == "a.py"
 
 
 def test_warnings_of_code_are_for_its_run() -> None:

@@ -299,7 +299,7 @@ def test_one_head_bears_no_number(inputs, words):
     assert "head 0" not in lab(words, inputs, title="t")._repr_html_()
 
 
-@pytest.mark.parametrize("temperature", [1e-30, 1e30])
+@pytest.mark.parametrize("temperature", [1 / 1e30, 1e-30, 1e30])
 def test_the_last_temperatures_that_are_taken(inputs, words, temperature):
     assert state(lab(words, inputs, title="t", temperature=temperature))["temperature"] == (
         temperature
