@@ -21,6 +21,7 @@ def test_failure_shows_place_source_expected_and_got() -> None:
     )
     assert str(Failure("a", 1, "m", "", "", "\n")) == "a:1: m\nExpected nothing\nGot nothing"
     assert str(Failure("a", 1, "m")) == "a:1: m"
+    assert str(Failure("a", 1, "m", ">>> X")) == "a:1: m\n    >>> X"
 
 
 @pytest.mark.parametrize("part", ["report", "result", "failure"])
@@ -42,13 +43,15 @@ def test_mismatch_and_match(live: Live) -> None:
     message = "the recorded output is not the live output"
     assert report.failures == [Failure("p", 5, message, ">>> b", "2\n", "3\n")]
     assert report.seconds == 2.0
+    assert (report.effect, report.reused, report.ran) == ("", False, True)
 
 
 def test_document_that_is_not_run_has_what_is_recorded(live: Live) -> None:
-    page = parse_page(live(">>> a\n1\n>>> b\n>>> c\n3"), "p")
+    page = parse_page(live(">>> a\n1\n>>> b\n>>> c\n<BLANKLINE>\n3"), "p")
     report = unrun(page)
     assert (report.ran, report.reused, report.seconds, report.failures) == (False, False, 0.0, [])
-    assert [outcome.got for outcome in report.outcomes] == ["1\n", "", "3\n"]
+    assert [outcome.got for outcome in report.outcomes] == ["1\n", "", "\n3\n"]
+    assert isinstance(report.results, tuple)
     assert [(each.block, each.example) for each in report.results] == list(page.live)
     assert judge(page, report.outcomes).ran
 
@@ -96,6 +99,7 @@ def test_missing_outcomes(live: Live) -> None:
         (3, "it hung", "stack"),
         (4, "not run, since the page ended before", None),
     ]
+    assert report.outcomes == [Outcome("")]
 
 
 def test_problems_are_failures_in_the_order_of_the_file(live: Live) -> None:
