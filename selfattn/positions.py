@@ -88,7 +88,7 @@ def rope(x: Float[Tensor, "*B T d"], positions: Int[Tensor, "*#B #T"]) -> Float[
 def alibi_bias(num_heads: int, T: int, S: int) -> Float[Tensor, "num_heads T S"]:
     r"""Penalize a score in proportion to the distance of the key from the query.
 
-    $$b_{hij} = -m_h \, |i + S - T - j|, \qquad m_h = 2^{-8 (h + 1) / H}$$
+    $$b_{hij} = -m_h \, |i + S - T - j|, \quad m_h = 2^{-8 (h + 1) / H}$$
 
     The last query sits at the last key, as in causal attention. Where $H$ is not a power of two,
     the slopes are those of the next smaller power, followed by every other one of the next larger.

@@ -67,6 +67,17 @@ def test_exception_is_compared_only_where_one_is_recorded(live: Live) -> None:
     ]
 
 
+def test_lines_of_a_traceback_are_those_of_the_file(live: Live) -> None:
+    page = parse_page("\n\n" + live(">>> a\n1") + "\ntext\n\n\n" + live(">>> b\n2"), "a.b")
+    raised = 'File "a.b", line 1, in <module>\nFile "a.b", line 2, in f\nFile "aXb", line 2\n'
+    report = judge(page, [Outcome("", raised), Outcome("2\n")])
+    first, second = (example.line for _, example in page.live)
+    assert (first, second) == (4, 11)
+    assert [failure.got for failure in report.failures] == [
+        'File "a.b", line 4, in <module>\nFile "a.b", line 11, in f\nFile "aXb", line 2\n'
+    ]
+
+
 def test_other_exception_than_the_recorded_one(live: Live) -> None:
     head = "Traceback (most recent call last):\n    ...\n"
     page = parse_page(live(f">>> a\n{head}ValueError: no"), "p")
