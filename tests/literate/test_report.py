@@ -72,9 +72,9 @@ def test_lines_of_a_traceback_are_those_of_the_file(live: Live) -> None:
     raised = 'File "a.b", line 1, in <module>\nFile "a.b", line 2, in f\nFile "aXb", line 2\n'
     report = judge(page, [Outcome("", raised), Outcome("2\n")])
     first, second = (example.line for _, example in page.live)
-    assert (first, second) == (4, 11)
+    assert (first, second) == (4, 12)
     assert [failure.got for failure in report.failures] == [
-        'File "a.b", line 4, in <module>\nFile "a.b", line 11, in f\nFile "aXb", line 2\n'
+        'File "a.b", line 4, in <module>\nFile "a.b", line 12, in f\nFile "aXb", line 2\n'
     ]
 
 
