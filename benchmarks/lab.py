@@ -10,11 +10,11 @@ comparison.
 from __future__ import annotations
 
 import argparse
-import os
 import random
 import statistics
 from pathlib import Path
 
+from pages import CHROMIUM
 from playwright.sync_api import Page, sync_playwright
 from serving import serving
 
@@ -79,9 +79,7 @@ def main() -> None:
     parser.add_argument("site", type=Path, nargs="?", default=Path("site"))
     options = parser.parse_args()
     with serving(options.site) as server, sync_playwright() as playwright:
-        browser = playwright.chromium.launch(
-            executable_path=os.environ.get("CHROMIUM", "/usr/bin/chromium")
-        )
+        browser = playwright.chromium.launch(executable_path=CHROMIUM)
         context = browser.new_context(
             viewport={"width": 390, "height": 844}, device_scale_factor=3, is_mobile=True
         )
