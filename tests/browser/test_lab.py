@@ -859,6 +859,19 @@ def test_the_place_is_kept_before_the_script_has_come(
     context.close()
 
 
+def test_the_table_is_seen_when_the_script_never_comes(browser: Browser, bench: Site) -> None:
+    context = browser.new_context()
+    tab = context.new_page()
+    tab.route("**/attention-lab.js", lambda route: route.abort())
+    tab.goto(f"{bench.origin}/six.html")
+    table = lab(tab).locator("table")
+    expect(table).to_be_hidden()
+    tab.evaluate("() => document.getAnimations().forEach((animation) => animation.finish())")
+    expect(table).to_be_visible()
+    assert (table.bounding_box() or {"height": 0})["height"] > 50
+    context.close()
+
+
 def test_lab_out_of_sight_begins_when_it_comes_near(visit: Visit) -> None:
     tab = visit.open("")
     place = tab.locator("attention-lab")

@@ -74,6 +74,16 @@ def test_every_title_is_shown_inside_the_window(visit: Visit, box: Locator) -> N
         expect(box).to_be_in_viewport(ratio=1)
 
 
+def test_an_element_that_is_hidden_meanwhile_shows_nothing(visit: Visit, box: Locator) -> None:
+    tab = visit.tab
+    term = titled(tab, ".term").element_handle()
+    term.hover()
+    term.evaluate("(link) => { link.hidden = true; }")
+    tab.wait_for_timeout(400)
+    expect(box).to_have_count(0)
+    assert visit.errors == []
+
+
 def test_a_box_goes_when_the_page_scrolls_or_changes(visit: Visit, box: Locator) -> None:
     tab = visit.tab
     titled(tab, ".term").hover()

@@ -125,7 +125,7 @@ def page(new_project: Callable[..., Project]) -> str:
 
 def pairs(page: str) -> list[tuple[str, str]]:
     """What stands beside each other, up to the first output."""
-    boxes = re.findall(r'<div class="pair[^>]*>(.*?class="go">\d+)', page, re.DOTALL)
+    boxes = re.findall(r'<div class="pair(?: pair-\w+)*">(.*?class="go">\d+)', page, re.DOTALL)
     sides = [box.split('<div class="literate"') for box in boxes]
     assert all(len(each) == 2 for each in sides)
     return [(left, right) for left, right in sides]

@@ -93,7 +93,8 @@
 
   function show(element) {
     hide();
-    if (!element?.isConnected) return;
+    // By now it may be hidden, or gone with its page.
+    if (!element?.checkVisibility()) return;
     owner = element;
     box.textContent = element.title;
     // Else the browser would show it as well.
