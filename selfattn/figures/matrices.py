@@ -82,7 +82,7 @@ def heatmap(
     if description is None:
         least, most = axes.at(matrix, matrix.argmin()), axes.at(matrix, matrix.argmax())
         description = f"{axes.told} Smallest value {least}; largest {most}."
-    svg = _drawn(title, description, axes, [[one]], (width, min(width, 30.0)))
+    svg = _drawn(title, description, axes, [[one]], axes.size(width))
     return Figure(title, svg, axes.table(title, [one]))
 
 
@@ -152,7 +152,7 @@ def heatmaps(
         told = "; ".join(f"{name}: {value}" for name, value in zip(names, most, strict=True))
         description = f"{axes.told} Largest values: {told}."
     lines = [maps[first : first + across] for first in range(0, len(maps), across)]
-    svg = _drawn(title, description, axes, lines, (width, min(width, 30.0)))
+    svg = _drawn(title, description, axes, lines, axes.size(width))
     return Figure(title, svg, axes.table(title, maps))
 
 
@@ -203,6 +203,10 @@ class _Axes:
         """What a description says of the words."""
         rows, columns = ", ".join(self.rows), ", ".join(self.columns)
         return f"Rows ({self.row_axis}): {rows}. Columns ({self.column_axis}): {columns}."
+
+    def size(self, width: float) -> Point:
+        """Say how wide and high cells are: a row whose word is always shown has room for it."""
+        return width, max(min(width, 30.0), 0.0 if _numbers(self.rows) else FONT + 2)
 
     def at(self, matrix: Tensor, place: Tensor) -> str:
         """Say what stands at a place of a matrix, counted from cell to cell."""
@@ -303,9 +307,13 @@ def _column_names(
 
 def _step(names: Sequence[str], least: float) -> int:
     """Say which of some words to show where only every so many have room: of numbers not all."""
-    if not all(name.isdigit() for name in names):
+    if not _numbers(names):
         return 1
     return next((step for step in (1, 2, 5, 10, 20, 50) if step >= least), len(names))
+
+
+def _numbers(names: Sequence[str]) -> bool:
+    return all(name.isdigit() for name in names)
 
 
 def _short(text: str) -> str:

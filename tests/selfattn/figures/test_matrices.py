@@ -164,6 +164,14 @@ def test_figures_take_tensors_with_a_gradient_and_of_low_precision():
     assert texts(heatmap(values, rows=["r"], columns=["c"], title="t"))[-1] == "1.00"
 
 
+def test_words_of_low_rows_do_not_overlap():
+    figure = heatmap(
+        torch.ones(3, 61), rows=["a", "b", "c"], columns=["n"] * 61, title="t", digits=None
+    )
+    heights = [place(figure, word)[1] for word in "abc"]
+    assert heights[1] - heights[0] == heights[2] - heights[1] == 14
+
+
 def test_numbers_that_have_no_room_are_left_out_as_words_of_rows_and_columns():
     numbers = [str(number) for number in range(32)]
     figure = heatmap(torch.eye(24, 32), rows=numbers[:24], columns=numbers, title="t", digits=None)
