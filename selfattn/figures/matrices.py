@@ -1,6 +1,7 @@
 """Matrices as tables of colored cells: one alone, or several on one scale."""
 
 import math
+from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
@@ -170,12 +171,16 @@ class _Map:
         return widest(text for row in self.texts for text in row)
 
     def cells(self, corner: Point, size: Point) -> Iterable[str]:
-        """Draw the cells from the upper left corner on."""
+        """Draw the cells from the upper left corner on, all those of one color as one path."""
+        colors: defaultdict[int, list[Box]] = defaultdict(list)
+        words = []
         for i, (row, shares) in enumerate(zip(self.texts, self._percentages(), strict=True)):
             for j, (text, share) in enumerate(zip(row, shares, strict=True)):
-                yield from _cell(
-                    (corner[0] + j * size[0], corner[1] + i * size[1], *size), share, text
-                )
+                x, y = corner[0] + j * size[0], corner[1] + i * size[1]
+                box = (x, y, x + size[0] - 1, y + size[1] - 1)
+                colors[share].append(box)
+                words += _number(box, share, text)
+        return [*(_colored(share, colors[share]) for share in sorted(colors)), *words]
 
     def _percentages(self) -> list[list[int]]:
         low, high = self.limits
@@ -324,11 +329,16 @@ def _short(text: str) -> str:
     return sign + digits[:-1].removesuffix(".") if "." in digits else text
 
 
-def _cell(box: Box, percentage: int, text: str) -> Iterable[str]:
-    x, y, width, height = box
+def _colored(percentage: int, boxes: Iterable[Box]) -> str:
     color = f"fill:color-mix(in oklab, {HIGH} {percentage}%, {LOW})"
-    yield f"<rect{written(x=x, y=y, width=width - 1, height=height - 1, style=color)}/>"
+    lines = "".join(
+        f"M{x:.1f} {y:.1f}H{right:.1f}V{bottom:.1f}H{x:.1f}z" for x, y, right, bottom in boxes
+    )
+    return f"<path{written(d=lines, style=color)}/>"
+
+
+def _number(box: Box, percentage: int, text: str) -> Iterable[str]:
     if text:
+        x, y, right, bottom = box
         ink = ON_LOW if percentage <= SWITCH else ON_HIGH
-        middle = (x + (width - 1) / 2, y + (height - 1) / 2 + 4)
-        yield label(*middle, text, fill=ink, text_anchor="middle")
+        yield label((x + right) / 2, (y + bottom) / 2 + 4, text, fill=ink, text_anchor="middle")

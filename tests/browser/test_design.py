@@ -178,7 +178,7 @@ def test_titles_for_other_sites_are_those_of_the_pages(site: Site) -> None:
 CARD = """async () => {
     const canvas = document.createElement("canvas");
     const pen = canvas.getContext("2d", { willReadFrequently: true });
-    const cells = [...document.querySelectorAll("article .literate-figure svg rect")];
+    const cells = [...document.querySelectorAll("article .literate-figure svg path")];
     const wanted = cells.map((cell) => {
         pen.fillStyle = getComputedStyle(cell).fill;
         pen.fillRect(0, 0, 1, 1);

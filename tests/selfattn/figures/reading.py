@@ -36,9 +36,19 @@ def pairs(element):
     return [tuple(map(float, pair.split(","))) for pair in element.get("points").split()]
 
 
+def boxes(figure):
+    """Give the cells, from left to right and from the top down, each with its edges and style."""
+    found = []
+    for path in elements(figure, "path"):
+        for line in path.get("d").removesuffix("z").split("z"):
+            left, top, right, bottom, left_again = map(float, re.findall(r"[\d.]+", line))
+            assert left == left_again
+            found.append(((top, left), right, bottom, path.get("style")))
+    return [(x, y, right, bottom, style) for (y, x), right, bottom, style in sorted(found)]
+
+
 def percentages(figure):
-    styles = [rect.get("style") for rect in elements(figure, "rect")]
-    return [int(re.search(r"(\d+)%", style)[1]) for style in styles]
+    return [int(re.search(r"(\d+)%", style)[1]) for *_, style in boxes(figure)]
 
 
 def cells(figure):

@@ -7,6 +7,7 @@ from selfattn.figures import heatmap, heatmaps
 from selfattn.figures.drawing import SWITCH
 
 from .reading import (
+    boxes,
     caption,
     cells,
     description,
@@ -127,13 +128,12 @@ def test_the_text_of_every_cell_has_a_contrast_of_at_least_four_and_a_half():
     values = torch.arange(101.0)[None]
     figure = heatmap(values, rows=["r"], columns=["c"] * 101, title="t", digits=0)
     luminances = {"var(--fig-on-low, #000)": 0.0, "var(--fig-on-high, #fff)": 1.0}
-    rects = list(elements(figure, "rect"))
     inks = [
         luminances[e.get("fill")] for e in elements(figure, "text") if e.get("fill") in luminances
     ]
     assert inks == [0.0] * (SWITCH + 1) + [1.0] * (100 - SWITCH)
-    for share, (rect, ink) in enumerate(zip(rects, inks, strict=True)):
-        high, low = re.findall(r"#[0-9a-f]{6}", rect.get("style"))
+    for share, ((*_, style), ink) in enumerate(zip(boxes(figure), inks, strict=True)):
+        high, low = re.findall(r"#[0-9a-f]{6}", style)
         dark, light = sorted([ink, luminance_of_mix(high, low, share / 100)])
         assert (light + 0.05) / (dark + 0.05) >= 4.5
 
@@ -178,7 +178,7 @@ def test_numbers_that_have_no_room_are_left_out_as_words_of_rows_and_columns():
     assert texts(figure)[2:] == [*numbers[:24:2], *numbers[::5]]
     for number in ("5", "15", "25"):
         assert places(figure, number)[-1][0] == pytest.approx(
-            float(elements(figure, "rect")[int(number)].get("x")) + 5, abs=1
+            boxes(figure)[int(number)][0] + 5, abs=1
         )
 
 
@@ -264,7 +264,7 @@ def test_many_maps_without_numbers_stay_small():
 def test_a_map_that_is_wider_than_a_phone_widens_the_figure():
     words = [f"word{number}" for number in range(20)]
     figure = heatmaps(torch.rand(2, 1, 20), names=["m", "n"], rows=["r"], columns=words, title="t")
-    rights = [float(r.get("x")) + float(r.get("width")) for r in elements(figure, "rect")]
+    rights = [right for _, _, right, _, _ in boxes(figure)]
     assert 360 < max(rights) <= float(parse(figure).get("width"))
 
 
