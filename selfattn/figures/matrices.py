@@ -18,7 +18,6 @@ from .drawing import (
     ON_LOW,
     SWITCH,
     WIDTH,
-    Box,
     Figure,
     Point,
     fixed,
@@ -172,15 +171,16 @@ class _Map:
 
     def cells(self, corner: Point, size: Point) -> Iterable[str]:
         """Draw the cells from the upper left corner on, all those of one color as one path."""
-        colors: defaultdict[int, list[Box]] = defaultdict(list)
-        words = []
+        width, height = size[0] - 1, size[1] - 1
+        around = f"h{width:.1f}v{height:.1f}h-{width:.1f}z"
+        colors: defaultdict[int, list[str]] = defaultdict(list)
+        numbers = []
         for i, (row, shares) in enumerate(zip(self.texts, self._percentages(), strict=True)):
             for j, (text, share) in enumerate(zip(row, shares, strict=True)):
                 x, y = corner[0] + j * size[0], corner[1] + i * size[1]
-                box = (x, y, x + size[0] - 1, y + size[1] - 1)
-                colors[share].append(box)
-                words += _number(box, share, text)
-        return [*(_colored(share, colors[share]) for share in sorted(colors)), *words]
+                colors[share].append(f"M{x:.1f} {y:.1f}{around}")
+                numbers += _number((x + width / 2, y + height / 2 + 4), share, text)
+        return [*(_colored(share, "".join(colors[share])) for share in sorted(colors)), *numbers]
 
     def _percentages(self) -> list[list[int]]:
         low, high = self.limits
@@ -329,16 +329,12 @@ def _short(text: str) -> str:
     return sign + digits[:-1].removesuffix(".") if "." in digits else text
 
 
-def _colored(percentage: int, boxes: Iterable[Box]) -> str:
+def _colored(percentage: int, line: str) -> str:
     color = f"fill:color-mix(in oklab, {HIGH} {percentage}%, {LOW})"
-    lines = "".join(
-        f"M{x:.1f} {y:.1f}H{right:.1f}V{bottom:.1f}H{x:.1f}z" for x, y, right, bottom in boxes
-    )
-    return f"<path{written(d=lines, style=color)}/>"
+    return f"<path{written(d=line, style=color)}/>"
 
 
-def _number(box: Box, percentage: int, text: str) -> Iterable[str]:
+def _number(place: Point, percentage: int, text: str) -> Iterable[str]:
     if text:
-        x, y, right, bottom = box
         ink = ON_LOW if percentage <= SWITCH else ON_HIGH
-        yield label((x + right) / 2, (y + bottom) / 2 + 4, text, fill=ink, text_anchor="middle")
+        yield label(*place, text, fill=ink, text_anchor="middle")

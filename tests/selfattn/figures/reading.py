@@ -41,9 +41,9 @@ def boxes(figure):
     found = []
     for path in elements(figure, "path"):
         for line in path.get("d").removesuffix("z").split("z"):
-            left, top, right, bottom, left_again = map(float, re.findall(r"[\d.]+", line))
-            assert left == left_again
-            found.append(((top, left), right, bottom, path.get("style")))
+            left, top, width, height, back = map(float, re.findall(r"[-\d.]+", line))
+            assert back == -width
+            found.append(((top, left), left + width, top + height, path.get("style")))
     return [(x, y, right, bottom, style) for (y, x), right, bottom, style in sorted(found)]
 
 
