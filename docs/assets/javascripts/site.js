@@ -1,25 +1,17 @@
 // The parts of a page that are out of sight when it is opened are left for later (theme.css). When
-// there is nothing else to do, each is laid out for one frame, so that the browser knows its height.
+// there is nothing else to do, each is laid out once, so that its height is known.
 (() => {
   const parts = [...document.querySelectorAll(".in-parts .part")];
   const whenIdle = window.requestIdleCallback ?? setTimeout;
 
-  // Not drawn for a frame, it would blink in the eyes of the reader.
-  function isNear(part) {
-    const { top, bottom } = part.getBoundingClientRect();
-    return bottom > -innerHeight && top < 2 * innerHeight;
-  }
-
   function setNext() {
     const part = parts.shift();
     if (!part) return;
-    part.classList.add("now", "set");
-    requestAnimationFrame(() =>
-      whenIdle(() => {
-        part.classList.toggle("now", isNear(part));
-        setNext();
-      }),
-    );
+    part.classList.add("now");
+    const { height } = part.getBoundingClientRect();
+    part.style.containIntrinsicHeight = `auto ${height}px`;
+    part.classList.replace("now", "set");
+    whenIdle(setNext);
   }
 
   addEventListener("load", () => whenIdle(setNext));
@@ -29,6 +21,11 @@
     if (next.pathname !== pathname) document.documentElement.classList.remove("in-parts");
   });
 })();
+
+// The program of the lab is fetched by the first page that has one.
+document$.subscribe(() => {
+  if (document.querySelector("attention-lab")) import("./attention-lab.js");
+});
 
 // What a keyboard needs and the theme leaves out: boxes that scroll sideways take the focus, and
 // only while there is something to scroll to; copy buttons are no landmarks of the page; a link to
