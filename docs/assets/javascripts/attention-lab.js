@@ -833,8 +833,11 @@ class AttentionLab extends HTMLElement {
     scheme.observe(document.body, { attributeFilter: ["data-md-color-scheme"] });
     const { canvas, terms } = this.#parts;
     const size = new ResizeObserver(() => {
+      const first = !this.#size.width;
       this.#size = canvas.getBoundingClientRect();
-      this.#draw();
+      // The first picture comes in a task of its own, after the frame that laid the whole lab out.
+      if (first) setTimeout(() => this.#draw());
+      else this.#draw();
       // What scrolls can be reached by the tab key, and nothing else can.
       const box = terms.parentNode;
       mark(box, "tabindex", box.scrollWidth > box.clientWidth && 0);
