@@ -12,6 +12,7 @@ from .conftest import LAID_OUT, Site, Visit
 # What the search needs: the texts of the site, and the theme's program that searches them.
 TEXTS, PROGRAM = "**/search/texts.json", "**/workers/search.*.js"
 RESULT = ".md-search-result__link"
+LAB = "/attention-lab.js"
 
 # A phone's connection, as Lighthouse has it.
 SLOW = {"offline": False, "latency": 150, "downloadThroughput": 200_000, "uploadThroughput": 90_000}
@@ -111,6 +112,32 @@ def test_page_that_follows_without_a_reload_is_laid_out_at_once(tab: Page, site:
     tab.get_by_role("heading", name="Scores", level=1).wait_for()
     assert tab.locator("article .part").count() > 5
     assert tab.locator(".in-parts").count() == 0
+
+
+def test_program_of_the_lab_is_fetched_by_the_first_page_that_has_one(
+    tab: Page, site: Site
+) -> None:
+    fetched: list[str] = []
+    tab.on("request", lambda request: fetched.append(request.url))
+    tab.goto(f"{site.origin}/positions/", wait_until="networkidle")
+    assert not [url for url in fetched if url.endswith(LAB)]
+    tab.get_by_role("navigation").get_by_role("link", name="The lab", exact=True).first.click()
+    tab.locator("attention-lab[begun] canvas").wait_for()
+    assert len([url for url in fetched if url.endswith(LAB)]) == 1
+
+
+def test_list_of_pages_waits_on_a_phone_until_it_is_opened(tab: Page, site: Site) -> None:
+    tab.set_viewport_size({"width": 390, "height": 844})
+    tab.goto(f"{site.origin}/positions/", wait_until="networkidle")
+    link = tab.locator(".md-sidebar--primary .md-nav__link", has_text="7 Many heads")
+    drawn = "(link) => link.checkVisibility({ contentVisibilityAuto: true })"
+    assert not link.last.evaluate(drawn)
+    tab.locator(".md-header label[for=__drawer]").click()
+    link.last.click()
+    tab.wait_for_url("**/heads/")
+    tab.wait_for_function(
+        f"() => !({drawn})(document.querySelector('.md-nav--primary .md-nav__link'))"
+    )
 
 
 def test_search_is_fetched_when_its_field_is_entered(tab: Page, site: Site) -> None:
