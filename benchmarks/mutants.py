@@ -60,6 +60,9 @@ NAMES = {a: b for pair in PAIRS for a, b in (pair, pair[::-1])}
 PATTERN = re.compile(
     r"\\.|\[\^?\]?[^]]*\]|\(\?(?:[:>]|P[<=])|(?P<part>[*+?^$|]|\(\?<?[!=]|\{[\d,]+\})"
 )
+# Arguments that a right program does without: zip() is given one length, and nothing is written to
+# what is frozen.
+GUARDS = {"strict", "frozen"}
 # What needs no parentheses, wherever it stands.
 CLOSED = (ast.Name, ast.Attribute, ast.Call, ast.Subscript, ast.List, ast.ListComp, ast.Dict)
 CLOSED += (ast.JoinedStr, ast.GeneratorExp, ast.Slice, ast.Starred)
@@ -246,9 +249,8 @@ def _within(node: ast.AST, host: ast.expr | None) -> Iterator[tuple[ast.expr, as
     if host:
         yield host, node
     for child in ast.iter_child_nodes(node):
-        # Two things that zip() joins are of one length where the program is right.
-        strict = isinstance(child, ast.keyword) and child.arg == "strict"
-        if not strict and child is not getattr(node, "format_spec", None):
+        guard = isinstance(child, ast.keyword) and child.arg in GUARDS
+        if not guard and child is not getattr(node, "format_spec", None):
             yield from _within(child, host)
 
 
@@ -311,7 +313,7 @@ class _Operators:
 
     def _call(self, node: ast.Call) -> Iterator[ast.AST]:
         for index, keyword in enumerate(node.keywords):
-            if keyword.arg and keyword.arg != "strict":
+            if keyword.arg and keyword.arg not in GUARDS:
                 yield _with(node, keywords=_put(node.keywords, index))
         plain = [each for each in node.args if not isinstance(each, ast.Starred)]
         if len(plain) == len(node.args) > 1:

@@ -51,3 +51,21 @@ def test_names_on_one_axis_are_all_plain_or_all_powers():
     assert [name for _, name in made.ticks(300.0, len)] == ["10²", "10⁴", "10⁶", "10⁸"]
     made = axis("x", torch.tensor([100.0, 1e5]), log=True)
     assert [name for _, name in made.ticks(300.0, len)] == ["100", "1,000", "10,000", "100,000"]
+
+
+@pytest.mark.parametrize(
+    ("ends", "names"),
+    [
+        ((1.0, 100.0), ["1", "10", "100"]),
+        ((1e-4, 1e-2), ["0.0001", "0.001", "0.01"]),
+        ((1e-5, 1e-3), ["10⁻⁵", "10⁻⁴", "10⁻³"]),
+    ],
+)
+def test_three_powers_of_ten_are_enough(ends, names):
+    made = axis("x", torch.tensor(ends, dtype=torch.float64), log=True)
+    assert [name for _, name in made.ticks(300.0, len)] == names
+
+
+def test_of_wide_names_those_of_powers_stay():
+    made = axis("x", torch.tensor([101.0, 99_900.0]), log=True)
+    assert [name for _, name in made.ticks(100.0, lambda name: 30.0)] == ["1,000", "10,000"]

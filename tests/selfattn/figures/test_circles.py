@@ -73,6 +73,7 @@ def test_the_angle_of_a_step_is_measured():
     assert "pair 1, 0.01 rad a step" in texts(draw(turned(7)))
     back = draw(sinusoidal(7, 2))
     assert texts(back)[0] == "pair 0, \N{MINUS SIGN}1 rad a step"
+    assert texts(draw(turned(7)[:2]))[0] == "pair 0, 1 rad a step"
     spread = draw(rope(torch.ones(5, 2), 4 * torch.arange(5)))
     assert texts(spread)[0] == "pair 0, \N{MINUS SIGN}2.28 rad a step"
 

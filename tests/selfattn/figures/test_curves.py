@@ -131,6 +131,11 @@ def test_what_lines_refuse(unchecked, refuses, series, options, message):
         chart([0.0, 1.0], series, **options)
 
 
+def test_what_lines_refuse_of_their_axis(unchecked, refuses):
+    with refuses(ValueError, "x[1] is nan, which has no place"):
+        chart([0.0, torch.nan], {"a": [1.0, 2.0]})
+
+
 def test_the_table_of_a_few_points_has_them_all():
     figure = chart([1, 10, 1000], {"a": [1.0, 1 / 3, 2e7], "b": [0.0, -1.0, 2.5]})
     assert caption(figure) == "t (cost)"

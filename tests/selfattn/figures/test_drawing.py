@@ -1,11 +1,12 @@
 import re
+from dataclasses import FrozenInstanceError
 from xml.etree import ElementTree
 
 import pytest
 import torch
 
 from selfattn.figures import Figure, heatmap, hull
-from selfattn.figures.drawing import significant
+from selfattn.figures.drawing import significant, table
 
 from .reading import SVG, cells, description, parse, texts
 
@@ -33,6 +34,11 @@ def test_the_numbers_of_a_figure_follow_it_folded(figures):
 
 def test_a_drawing_without_numbers_has_no_table():
     assert Figure("Map", "<svg/>")._repr_html_() == "<svg/>"
+
+
+def test_a_figure_stays_what_it_is(figures):
+    with pytest.raises(FrozenInstanceError):
+        figures["Weights"].title = "Other"
 
 
 def test_every_cell_of_a_table_has_a_named_row_and_column(figures):
@@ -102,6 +108,11 @@ def test_markup_in_words_is_text():
     assert [parse(figure)[0].text, description(figure)] == [shown, shown]
     assert texts(figure) == ["key →", f"{shown} ↓", shown, shown, "1.00"]
     assert cells(figure) == [[shown, shown], [shown, "1.00"]]
+
+
+def test_markup_in_cells_of_a_table_is_text():
+    figure = Figure("t", "<svg/>", table("t", "a", ["b"], [("", [("c", ["<i> & 1"])])]))
+    assert cells(figure) == [["a", "b"], ["c", "<i> & 1"]]
 
 
 @pytest.mark.parametrize(

@@ -182,6 +182,13 @@ def test_numbers_that_have_no_room_are_left_out_as_words_of_rows_and_columns():
         )
 
 
+@pytest.mark.parametrize(("digits", "shown"), [(20, [0, 20]), (90, [0])])
+def test_long_numbers_leave_room_for_few(digits, shown):
+    names = [f"{number:0{digits}}" for number in range(40)]
+    figure = heatmap(torch.ones(1, 40), rows=["r"], columns=names, title="t", digits=None)
+    assert texts(figure)[3:] == [names[number] for number in shown]
+
+
 def test_more_numbers_than_any_step_leaves_room_for_show_the_first_only():
     numbers = [str(number) for number in range(2000)]
     figure = heatmap(torch.ones(1, 2000), rows=["r"], columns=numbers, title="t", digits=None)
