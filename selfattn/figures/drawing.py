@@ -3,7 +3,7 @@
 import math
 import re
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from unicodedata import east_asian_width
 from xml.sax.saxutils import escape
 
@@ -44,8 +44,8 @@ class Figure:
     """
 
     title: str
-    svg: str = field(repr=False)
-    table: str = field(repr=False, default="")
+    svg: str
+    table: str = ""
 
     def __repr__(self) -> str:
         return f"Figure({self.title!r})"

@@ -174,7 +174,7 @@ class _Map:
         width, height = size[0] - 1, size[1] - 1
         around = f"h{width:.1f}v{height:.1f}h-{width:.1f}z"
         colors: defaultdict[int, list[str]] = defaultdict(list)
-        numbers = []
+        numbers: list[str] = []
         for i, (row, shares) in enumerate(zip(self.texts, self._percentages(), strict=True)):
             for j, (text, share) in enumerate(zip(row, shares, strict=True)):
                 x, y = corner[0] + j * size[0], corner[1] + i * size[1]
@@ -262,7 +262,7 @@ def _texts(matrix: Tensor, digits: int | None) -> list[list[str]]:
 
 def _arrangement(count: int, columns: int, least: float, room: float) -> tuple[int, float]:
     """Say how many maps stand side by side, and how wide their cells are."""
-    most = max(1, int((room + GAP) // (columns * least + GAP)))
+    most = max(1, (room + GAP) // (columns * least + GAP))
     # Four maps of which three would fit look better as two and two.
     across = math.ceil(count / math.ceil(count / most))
     return across, max(least, min(30.0, ((room + GAP) / across - GAP) / columns))

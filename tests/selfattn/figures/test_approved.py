@@ -28,6 +28,20 @@ def residues(*shape, modulus=17):
     return (torch.arange(math.prod(shape)) ** 2 * 7 % modulus).reshape(shape)
 
 
+def packed(columns, rows, slant):
+    """Draw so many points that their names have hardly any room."""
+    numbers = torch.cat([PRIMES, torch.tensor([71.0, 73, 79, 83, 89, 97])])
+    return hull(
+        torch.stack([numbers % columns + numbers / slant, numbers % rows - numbers / slant], 1),
+        labels=[f"word {number}" for number in range(25)],
+        marked={
+            "mean": torch.tensor([columns / 2, rows / 2]),
+            "z": torch.tensor([columns / 2 + 0.2, rows / 2 + 0.1]),
+        },
+        title="Packed",
+    )
+
+
 SIGNED = torch.tensor([[0.0, 1, 2, 9, 4], [3, -1.25, 1.255, 0, -torch.inf], [5, 0.5, -0.004, 8, 1]])
 
 FIGURES = {
@@ -120,6 +134,15 @@ FIGURES = {
         labels=[f"word {number}" for number in range(19)],
         marked={"mean": torch.tensor([3.3, 2.4]), "near": torch.tensor([3.4, 2.5])},
         title="Crowd",
+    ),
+    "hull-packed": lambda: packed(10, 10, 10),
+    "hull-packed-low": lambda: packed(5, 3, 12),
+    "hull-packed-wide": lambda: packed(13, 4, 20),
+    "hull-of-a-grid": lambda: hull(
+        torch.cartesian_prod(torch.arange(4), torch.arange(4)),
+        labels=[("name " * (1 + number % 3)) + str(number) for number in range(16)],
+        marked={"mean": torch.tensor([1.1, 1.2])},
+        title="Grid",
     ),
     "hull-on-a-line": lambda: hull(
         torch.tensor([[1.0], [4.0], [2.0]]),

@@ -46,6 +46,12 @@ def test_vectors_are_drawn_with_their_angle_and_their_share_of_the_longest():
     assert tips == [f"{u:.1f} {v:.1f}" for u, v in dots(figure)]
 
 
+def test_vectors_without_length_are_dots_in_the_middle():
+    figure = draw(torch.zeros(2, 2))
+    ((x, y, _),) = circles(figure)
+    assert dots(figure) == [(x, y), (x, y)]
+
+
 def test_the_first_row_has_a_color_of_its_own():
     strokes = [element.get("stroke") for element in elements(draw(turned(5, 2)), "path")]
     assert len(set(strokes[:4])) == 1

@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from selfattn.figures import Figure, heatmap, hull
-from selfattn.figures.drawing import significant, table
+from selfattn.figures.drawing import significant, table, width_of
 
 from .reading import SVG, cells, description, parse, texts
 
@@ -111,8 +111,8 @@ def test_markup_in_words_is_text():
 
 
 def test_markup_in_cells_of_a_table_is_text():
-    figure = Figure("t", "<svg/>", table("t", "a", ["b"], [("", [("c", ["<i> & 1"])])]))
-    assert cells(figure) == [["a", "b"], ["c", "<i> & 1"]]
+    figure = Figure("t", "<svg/>", table("t", "a", ["b"], [("<u>", [("c", ["<i> & 1"])])]))
+    assert cells(figure) == [["a", "b"], ["<u>"], ["c", "<i> & 1"]]
 
 
 @pytest.mark.parametrize(
@@ -133,3 +133,8 @@ def test_markup_in_cells_of_a_table_is_text():
 )
 def test_numbers_are_written_by_their_first_digits(number, text):
     assert significant(number) == text
+
+
+def test_a_wide_character_is_taken_for_as_wide_as_high():
+    assert width_of("旅") == 12
+    assert width_of("旅Ａa") == pytest.approx(12 + 12 + 6.72)
