@@ -22,7 +22,6 @@ from .drawing import (
     label,
     path,
     table,
-    widest,
     width_of,
     written,
 )
@@ -70,7 +69,7 @@ def tiles(
         Figure('Tiles')
     """
     found = _found(walk, shape, causal)
-    left = 12 + widest([str(shape[0]), "query ↓"])
+    left = 12 + width_of("query ↓")
     spot = _Spot(left, min(24.0, (WIDTH - left - 12) / shape[1]))
     missing = shape[0] * shape[1] - sum(tile.size for tile in found)
     counts = f"{missing} of {shape[0] * shape[1]} scores never made"

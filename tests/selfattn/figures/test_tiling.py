@@ -4,6 +4,7 @@ import pytest
 
 from selfattn import tile_walk
 from selfattn.figures import tiles
+from selfattn.figures.drawing import ON_LOW
 
 from .reading import caption, cells, description, elements, pairs, parse, place, places, texts
 
@@ -74,6 +75,21 @@ def test_bounds_and_numbers_without_room_are_left_out():
     assert float(parse(figure).get("width")) == 360
 
 
+@pytest.mark.parametrize(
+    ("walk", "shape", "numbers"),
+    [
+        ([(slice(0, 1), slice(0, 1))], (1, 16), ["1"]),  # 18.06 pixels
+        ([(slice(0, 2), slice(0, 2))], (2, 33), []),  # 17.5
+        ([(slice(0, 9), slice(0, 2)), (slice(0, 9), slice(31, 33))], (9, 33), []),
+        ([(slice(0, 2), slice(0, 9)), (slice(2, 4), slice(0, 9))], (9, 33), []),
+    ],
+)
+def test_a_tile_is_numbered_where_its_number_has_room(walk, shape, numbers):
+    figure = tiles(walk, shape=shape, title="t")
+    found = [each.text for each in elements(figure, "text") if each.get("fill") == ON_LOW]
+    assert found == numbers
+
+
 def test_tiles_describe_themselves():
     assert description(draw()) == "3 queries and 7 keys in 3 tiles; 6 of 21 scores never made."
     walk = [*tile_walk(6, 6, causal=True, block_q=3, block_k=4)]
@@ -106,6 +122,14 @@ def test_the_table_of_tiles_has_the_bounds_and_what_is_hidden():
         (
             [*WALK, (slice(1, 4), slice(0, 1))],
             "tile 4, queries 1:4 and keys 0:1, is no part of 3 queries and 7 keys",
+        ),
+        (
+            [(slice(-1, 2), slice(0, 3))],
+            "tile 1, queries -1:2 and keys 0:3, is no part of 3 queries and 7 keys",
+        ),
+        (
+            [(slice(0, 2), slice(-1, 3))],
+            "tile 1, queries 0:2 and keys -1:3, is no part of 3 queries and 7 keys",
         ),
         (
             [(slice(0, 2), slice(3, 3))],
