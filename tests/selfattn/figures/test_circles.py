@@ -95,6 +95,7 @@ def test_half_a_turn_is_one_angle_though_its_sign_is_not_known():
         [[1.0, 0.0]],
         [[1.0, 1.0], [0.0, 0.0]],
         [[1.0, 0.0], [math.cos(0.1), math.sin(0.1)], [math.cos(0.201), math.sin(0.201)]],
+        [[1.0, 0.0], [math.cos(0.1), math.sin(0.1)], [math.cos(0.199), math.sin(0.199)]],
     ],
 )
 def test_no_angle_stands_where_there_is_no_single_one(vectors):

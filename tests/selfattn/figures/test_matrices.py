@@ -182,7 +182,9 @@ def test_numbers_that_have_no_room_are_left_out_as_words_of_rows_and_columns():
         )
 
 
-@pytest.mark.parametrize(("digits", "shown"), [(20, [0, 20]), (90, [0])])
+@pytest.mark.parametrize(
+    ("digits", "shown"), [(13, [0, 10, 20, 30]), (15, [0, 20]), (20, [0, 20]), (90, [0])]
+)
 def test_long_numbers_leave_room_for_few(digits, shown):
     names = [f"{number:0{digits}}" for number in range(40)]
     figure = heatmap(torch.ones(1, 40), rows=["r"], columns=names, title="t", digits=None)
