@@ -42,6 +42,8 @@ def test_an_axis_without_room_has_few_ticks():
     made = axis("x", torch.tensor([1.0, 1e6]), log=True)
     assert [name for _, name in made.ticks(30.0, lambda name: 20.0)] == ["1", "10,000"]
     assert [name for _, name in made.ticks(1.0, lambda name: 20.0)] == ["10⁰", "10⁶"]
+    made = axis("x", torch.tensor([0.0, 7.0]), log=False)
+    assert [name for _, name in made.ticks(40.0, lambda name: 20.0)] == ["0", "5"]
     made = axis("x", torch.tensor([316.0, 562.0]), log=True)
     assert [name for _, name in made.ticks(100.0, lambda name: 20.0)] == ["400", "500"]
 

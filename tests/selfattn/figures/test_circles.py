@@ -113,6 +113,12 @@ def test_words_stand_beyond_their_vectors():
         assert math.dist((a, b), (x, y)) == pytest.approx(radius + gap, abs=0.2)
 
 
+@pytest.mark.parametrize("side", [1.0, -1.0])
+def test_words_side_by_side_have_room_for_both(side):
+    figure = draw(torch.tensor([[side, 0.0], [-side, 0.0]]))
+    assert texts(figure)[1:] == ["0", "1"]
+
+
 def test_a_wide_word_keeps_off_its_dot():
     figure = rotations(torch.tensor([[-1.0, 0.0]]), rows=["journey"], title="t")
     ((x, _),) = dots(figure)

@@ -233,6 +233,18 @@ def test_four_maps_of_which_three_would_fit_stand_two_by_two():
     assert len({place(figure, name)[0] for name in "wxyz"}) == 2
 
 
+def test_numbers_of_maps_with_one_decimal_lose_their_point_too():
+    values = torch.tensor([[[2.0, 0.5], [-3.25, 10.0]]])
+    figure = heatmaps(values, names=["m"], rows=["r", "s"], columns=["c", "d"], title="t", digits=1)
+    assert texts(figure)[-4:] == ["2", ".5", "\N{MINUS SIGN}3", "10"]
+
+
+def test_values_beyond_the_limits_have_the_color_of_the_nearer():
+    values = torch.tensor([[-1.0, 0.0, 2.0, 4.0, 9.0]])
+    figure = heatmap(values, rows=["r"], columns=list("abcde"), title="t", limits=(0, 4))
+    assert percentages(figure) == [0, 0, 50, 100, 100]
+
+
 def test_each_map_has_its_columns_and_each_line_of_maps_its_rows():
     figure = heatmaps(torch.rand(4, 2, 3), names=list("wxyz"), **MAPS)
     assert [len(places(figure, word)) for word in "abcde"] == [2, 2, 4, 4, 4]

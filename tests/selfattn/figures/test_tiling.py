@@ -132,6 +132,10 @@ def test_the_table_of_tiles_has_the_bounds_and_what_is_hidden():
             "tile 1, queries 0:2 and keys -1:3, is no part of 3 queries and 7 keys",
         ),
         (
+            [(slice(2, 2), slice(0, 3))],
+            "tile 1, queries 2:2 and keys 0:3, is no part of 3 queries and 7 keys",
+        ),
+        (
             [(slice(0, 2), slice(3, 3))],
             "tile 1, queries 0:2 and keys 3:3, is no part of 3 queries and 7 keys",
         ),
