@@ -233,6 +233,20 @@ def test_four_maps_of_which_three_would_fit_stand_two_by_two():
     assert len({place(figure, name)[0] for name in "wxyz"}) == 2
 
 
+@pytest.mark.parametrize(("count", "columns", "across"), [(7, 3, 3), (5, 4, 2), (3, 7, 1)])
+def test_no_more_maps_stand_side_by_side_than_have_room(count, columns, across):
+    names = [f"map {number}" for number in range(count)]
+    figure = heatmaps(
+        torch.full((count, 1, columns), 0.5),
+        names=names,
+        rows=["r"],
+        columns=[*"abcdefg"[:columns]],
+        title="t",
+    )
+    assert len({place(figure, name)[0] for name in names}) == across
+    assert float(parse(figure).get("width")) == 360
+
+
 def test_numbers_of_maps_with_one_decimal_lose_their_point_too():
     values = torch.tensor([[[2.0, 0.5], [-3.25, 10.0]]])
     figure = heatmaps(values, names=["m"], rows=["r", "s"], columns=["c", "d"], title="t", digits=1)
