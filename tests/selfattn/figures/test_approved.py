@@ -17,6 +17,7 @@ from selfattn.figures import heatmap, heatmaps, hull, lines, rotations, tiles
 APPROVED = Path(__file__).with_name("approved")
 WORDS = ["Your", "journey", "<b>", "旅", "one"]
 PRIMES = torch.tensor([2.0, 3, 5, 7, 11, 13, 17, 19, 23, 29, 31, 37, 41, 43, 47, 53, 59, 61, 67])
+MORE = torch.cat([PRIMES, torch.tensor([71.0, 73, 79, 83, 89, 97])])
 
 
 def numbers(count):
@@ -26,20 +27,6 @@ def numbers(count):
 def residues(*shape, modulus=17):
     """Give integers that look random, and are the same everywhere."""
     return (torch.arange(math.prod(shape)) ** 2 * 7 % modulus).reshape(shape)
-
-
-def packed(columns, rows, slant):
-    """Draw so many points that their names have hardly any room."""
-    numbers = torch.cat([PRIMES, torch.tensor([71.0, 73, 79, 83, 89, 97])])
-    return hull(
-        torch.stack([numbers % columns + numbers / slant, numbers % rows - numbers / slant], 1),
-        labels=[f"word {number}" for number in range(25)],
-        marked={
-            "mean": torch.tensor([columns / 2, rows / 2]),
-            "z": torch.tensor([columns / 2 + 0.2, rows / 2 + 0.1]),
-        },
-        title="Packed",
-    )
 
 
 SIGNED = torch.tensor([[0.0, 1, 2, 9, 4], [3, -1.25, 1.255, 0, -torch.inf], [5, 0.5, -0.004, 8, 1]])
@@ -135,9 +122,12 @@ FIGURES = {
         marked={"mean": torch.tensor([3.3, 2.4]), "near": torch.tensor([3.4, 2.5])},
         title="Crowd",
     ),
-    "hull-packed": lambda: packed(10, 10, 10),
-    "hull-packed-low": lambda: packed(5, 3, 12),
-    "hull-packed-wide": lambda: packed(13, 4, 20),
+    "hull-packed": lambda: hull(
+        torch.stack([MORE % 10 + MORE / 10, MORE % 10 - MORE / 10], 1),
+        labels=[f"word {number}" for number in range(25)],
+        marked={"mean": torch.tensor([5.0, 5.0]), "z": torch.tensor([5.2, 5.1])},
+        title="Packed",
+    ),
     "hull-of-a-grid": lambda: hull(
         torch.cartesian_prod(torch.arange(4), torch.arange(4)),
         labels=[("name " * (1 + number % 3)) + str(number) for number in range(16)],
