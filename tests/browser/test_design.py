@@ -178,9 +178,10 @@ def test_titles_for_other_sites_are_those_of_the_pages(site: Site) -> None:
 CARD = """async () => {
     const canvas = document.createElement("canvas");
     const pen = canvas.getContext("2d", { willReadFrequently: true });
-    const cells = [...document.querySelectorAll("article .literate-figure svg path")];
-    const wanted = cells.map((cell) => {
-        pen.fillStyle = getComputedStyle(cell).fill;
+    const paths = [...document.querySelectorAll("article .literate-figure svg path")];
+    const cells = paths.map((path) => path.getAttribute("d")).join("").split("z").length - 1;
+    const wanted = paths.map((path) => {
+        pen.fillStyle = getComputedStyle(path).fill;
         pen.fillRect(0, 0, 1, 1);
         return [...pen.getImageData(0, 0, 1, 1).data];
     });
@@ -196,7 +197,7 @@ CARD = """async () => {
         for (let i = 0; i < data.length; i += 4) count += near(color, i);
         return count;
     });
-    return { width: canvas.width, height: canvas.height, counts };
+    return { width: canvas.width, height: canvas.height, cells, counts };
 }"""
 
 
@@ -204,6 +205,7 @@ def test_card_shows_the_figure_of_the_first_page_in_its_colors(visit: Visit) -> 
     visit.tab.emulate_media(color_scheme="light")
     card = visit.open("").evaluate(CARD)
     assert (card["width"], card["height"]) == (1200, 630)
+    assert card["cells"] >= 36
     assert len(card["counts"]) >= 25
     assert min(card["counts"]) > 1500
 
