@@ -43,6 +43,8 @@ METRICS = {
     "total-byte-weight": "weight",
 }
 
+# The programs of a page run after its first frame.
+STARTED = "() => !document.querySelector('#__programs, attention-lab:not(:defined)')"
 WATCH = """
     window.seen = { shift: 0, first: 0, largest: 0 };
     const watch = (type, note) => new PerformanceObserver((list) => {
@@ -81,6 +83,7 @@ def load(browser: Browser, server: Server, page: str, width: int) -> Load:
     tab.add_init_script(WATCH)
     server.sent.clear()
     tab.goto(f"{server.origin}/{page}", wait_until="networkidle")
+    tab.wait_for_function(STARTED)
     seen = tab.evaluate("() => document.fonts.ready.then(() => window.seen)")
     context.close()
     return Load(list(server.sent), **seen)

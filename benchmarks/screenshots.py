@@ -10,7 +10,7 @@ import argparse
 from pathlib import Path
 from typing import Literal
 
-from pages import CHROMIUM, pages
+from pages import CHROMIUM, STARTED, pages
 from playwright.sync_api import Browser, sync_playwright
 from serving import serving
 
@@ -41,6 +41,7 @@ def photograph(browser: Browser, origin: str, names: list[str], folder: Path) ->
             tab = context.new_page()
             for page in names:
                 tab.goto(f"{origin}/{page}", wait_until="networkidle")
+                tab.wait_for_function(STARTED)
                 tab.evaluate(SHOW_ALL)
                 path = folder / f"{name(page)}-{width}-{scheme}.png"
                 tab.screenshot(path=path, full_page=True)

@@ -33,8 +33,9 @@ def attention(
 ) -> Float[Tensor, "*B T d_v"] | tuple[Float[Tensor, "*B T d_v"], Float[Tensor, "*B T S"]]:
     r"""Mix the values, for each query by the softmax of its scaled scores.
 
-    $$Z = \operatorname{softmax}\Bigl(\frac{Q K^\top}{\sqrt{d_k}} + M\Bigr) V, \qquad
-    M_{ij} = \begin{cases} 0 & i \text{ may attend to } j \\ -\infty & \text{otherwise}
+    $$Z = \operatorname{softmax}\Bigl(\frac{Q K^\top}{\sqrt{d_k}} + M\Bigr) V$$
+
+    $$M_{ij} = \begin{cases} 0 & i \text{ may attend to } j \\ -\infty & \text{otherwise}
     \end{cases}$$
 
     A query that may attend to nothing gets zeros, and passes zeros back as gradients. The weights

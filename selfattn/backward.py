@@ -26,12 +26,12 @@ def attention_backward(
     With $\Omega = s \, Q K^\top$, $A = \operatorname{softmax}(\Omega)$ and $Z = A V$,
 
     $$\begin{aligned}
-    \partial V &= A^\top \, \partial Z, &
-    \partial A &= \partial Z \, V^\top, &
+    \partial V &= A^\top \, \partial Z \\
+    \partial A &= \partial Z \, V^\top \\
     \partial \omega_{ij} &= \alpha_{ij} \Bigl(\partial \alpha_{ij}
-        - \sum_{m=0}^{S-1} \alpha_{im} \, \partial \alpha_{im}\Bigr), \\
-    \partial Q &= s \, \partial\Omega \, K, &
-    \partial K &= s \, \partial\Omega^\top Q. &
+        - \sum_{m=0}^{S-1} \alpha_{im} \, \partial \alpha_{im}\Bigr) \\
+    \partial Q &= s \, \partial\Omega \, K \\
+    \partial K &= s \, \partial\Omega^\top Q
     \end{aligned}$$
 
     The step from $\partial A$ to $\partial \Omega$ is the Jacobian of the softmax times a vector,

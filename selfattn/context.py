@@ -22,10 +22,10 @@ def context(
 ) -> Float[Tensor, "*B T d_v"]:
     r"""Sum the values, each times its weight.
 
-    $$z_i = \sum_{j=0}^{S-1} \alpha_{ij} \, v_j \qquad \text{that is} \qquad Z = A V$$
+    $$z_i = \sum_{j=0}^{S-1} \alpha_{ij} \, v_j$$
 
-    Where the weights of a query are positive and sum to one, its context vector is a weighted mean:
-    it lies in the convex hull of the values.
+    All of them together are $Z = A V$. Where the weights of a query are positive and sum to one,
+    its context vector is a weighted mean: it lies in the convex hull of the values.
 
     Source: Bahdanau, Cho, Bengio, "Neural Machine Translation by Jointly Learning to Align and
     Translate" (2015), section 3.1, equation 5.
@@ -133,9 +133,11 @@ def trace(
 ) -> Trace:
     r"""Follow one query through scores, weights and contributions to its context vector.
 
-    $$\omega_{ij} = q_i \cdot k_j, \qquad
-    \alpha_{i} = \operatorname{softmax}(\omega_{i}), \qquad
-    z_i = \sum_{j=0}^{S-1} \alpha_{ij} \, v_j$$
+    $$\begin{aligned}
+    \omega_{ij} &= q_i \cdot k_j \\
+    \alpha_{i} &= \operatorname{softmax}(\omega_{i}) \\
+    z_i &= \sum_{j=0}^{S-1} \alpha_{ij} \, v_j
+    \end{aligned}$$
 
     It takes one sequence, without batch axes; of a batch, take one element first.
 

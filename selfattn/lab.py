@@ -129,9 +129,11 @@ def lab(
 ) -> Lab:
     r"""Give attention to play with: on a page, an element whose numbers the reader may change.
 
-    $$Z = \operatorname{softmax}\Bigl(\frac{\Omega}{\tau}\Bigr) V, \qquad
-    \Omega = Q K^\top \text{ or } \frac{Q K^\top}{\sqrt{d_k / H}}, \qquad
-    Q = X W_q, \; K = X W_k, \; V = X W_v$$
+    $$\begin{aligned}
+    Q &= X W_q, \; K = X W_k, \; V = X W_v \\
+    \Omega &= Q K^\top \text{ or } \frac{Q K^\top}{\sqrt{d_k / H}} \\
+    Z &= \operatorname{softmax}\Bigl(\frac{\Omega}{\tau}\Bigr) V
+    \end{aligned}$$
 
     With several heads, each works on its share of the columns of $Q$, $K$ and $V$, as in
     `torch.nn.MultiheadAttention`, and $Z$ holds their results side by side. The lab starts with the

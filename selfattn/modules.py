@@ -17,8 +17,10 @@ from .attention import attention
 class SelfAttention(nn.Module):
     r"""One head of attention with learned projections `query`, `key`, `value`, made in this order.
 
-    $$Q = X W_q, \qquad K = X W_k, \qquad V = X W_v, \qquad
-    Z = \operatorname{softmax}\Bigl(\frac{Q K^\top}{\sqrt{d_k}}\Bigr) V$$
+    $$\begin{aligned}
+    Q &= X W_q, \; K = X W_k, \; V = X W_v \\
+    Z &= \operatorname{softmax}\Bigl(\frac{Q K^\top}{\sqrt{d_k}}\Bigr) V
+    \end{aligned}$$
 
     Source: Vaswani et al., "Attention Is All You Need" (2017), section 3.2.
 
@@ -74,7 +76,7 @@ class KVCache:
         num_kv_heads: The number of heads of keys and values.
         capacity: The number of tokens that fit.
         head_dim: The width of a head.
-        like: `dtype` and `device` of the buffers, as for `torch.zeros`.
+        **like: `dtype` and `device` of the buffers, as for `torch.zeros`.
 
     Attributes:
         length: The number of tokens in the cache. To forget the last ones, make it smaller.
@@ -146,9 +148,11 @@ class KVCache:
 class MultiHeadAttention(nn.Module):
     r"""Several heads side by side, each on its own columns of the projections.
 
-    $$Z = \bigl[ Z_0 \; Z_1 \; \cdots \; Z_{H-1} \bigr] W_o + b_o, \qquad
-    Z_h = \operatorname{softmax}\Bigl(\frac{Q_h K_g^\top}{\sqrt{d_h}}\Bigr) V_g, \qquad
-    g = \lfloor h G / H \rfloor$$
+    $$\begin{aligned}
+    Z &= \bigl[ Z_0 \; Z_1 \; \cdots \; Z_{H-1} \bigr] W_o + b_o \\
+    Z_h &= \operatorname{softmax}\Bigl(\frac{Q_h K_g^\top}{\sqrt{d_h}}\Bigr) V_g \\
+    g &= \lfloor h G / H \rfloor
+    \end{aligned}$$
 
     So $H / G$ consecutive heads share keys and values; multi-query attention has $G = 1$. The
     layers `query`, `key`, `value` and `out_proj` are made in this order.

@@ -15,8 +15,11 @@ from . import _check
 def sinusoidal(T: int, d: int) -> Float[Tensor, "T d"]:
     r"""Write each position as sines and cosines of geometrically spaced frequencies.
 
-    $$p_{i,2c} = \sin(i \, \theta_c), \qquad p_{i,2c+1} = \cos(i \, \theta_c),
-    \qquad \theta_c = 10000^{-2c/d}$$
+    $$\begin{aligned}
+    p_{i,2c} &= \sin(i \, \theta_c) \\
+    p_{i,2c+1} &= \cos(i \, \theta_c) \\
+    \theta_c &= 10000^{-2c/d}
+    \end{aligned}$$
 
     A row $n$ places on is the same row with each of its pairs turned by the angle $n \theta_c$: the
     shift is a rotation, and the same one from every position.
@@ -46,13 +49,13 @@ def rope(x: Float[Tensor, "*B T d"], positions: Int[Tensor, "*#B #T"]) -> Float[
     $$\begin{pmatrix} y_{i,2c} \\ y_{i,2c+1} \end{pmatrix} =
     \begin{pmatrix} \cos n_i \theta_c & -\sin n_i \theta_c \\
     \sin n_i \theta_c & \cos n_i \theta_c \end{pmatrix}
-    \begin{pmatrix} x_{i,2c} \\ x_{i,2c+1} \end{pmatrix},
-    \qquad \theta_c = 10000^{-2c/d}$$
+    \begin{pmatrix} x_{i,2c} \\ x_{i,2c+1} \end{pmatrix}$$
 
-    Here $n_i$ is the position of row $i$. Norms are kept, and the dot product of a turned query and
-    a turned key depends on their positions only through the difference of these. The pairs are
-    $(0, 1), (2, 3), \dots$ as in the paper; code that pairs $(c, c + d/2)$ computes the same for
-    permuted coordinates, but its trained weights do not fit without that permutation.
+    Here $n_i$ is the position of row $i$, and $\theta_c = 10000^{-2c/d}$. Norms are kept, and the
+    dot product of a turned query and a turned key depends on their positions only through the
+    difference of these. The pairs are $(0, 1), (2, 3), \dots$ as in the paper; code that pairs
+    $(c, c + d/2)$ computes the same for permuted coordinates, but its trained weights do not fit
+    without that permutation.
 
     Source: Su et al., "RoFormer: Enhanced Transformer with Rotary Position Embedding" (2021),
     section 3.2, equations 13 to 15.
@@ -88,7 +91,9 @@ def rope(x: Float[Tensor, "*B T d"], positions: Int[Tensor, "*#B #T"]) -> Float[
 def alibi_bias(num_heads: int, T: int, S: int) -> Float[Tensor, "num_heads T S"]:
     r"""Penalize a score in proportion to the distance of the key from the query.
 
-    $$b_{hij} = -m_h \, |i + S - T - j|, \quad m_h = 2^{-8 (h + 1) / H}$$
+    $$b_{hij} = -m_h \, |i + S - T - j|$$
+
+    with the slope $m_h = 2^{-8 (h + 1) / H}$ of head $h$.
 
     The last query sits at the last key, as in causal attention. Where $H$ is not a power of two,
     the slopes are those of the next smaller power, followed by every other one of the next larger.

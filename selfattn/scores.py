@@ -14,11 +14,11 @@ def similarity(
 ) -> Float[Tensor, "*B T S"]:
     r"""Score every query against every key by their dot product.
 
-    $$\omega_{ij} = q_i \cdot k_j = \sum_{m=0}^{d-1} q_{im} \, k_{jm}
-    \qquad \text{that is} \qquad \Omega = Q K^\top$$
+    $$\omega_{ij} = q_i \cdot k_j = \sum_{m=0}^{d-1} q_{im} \, k_{jm}$$
 
-    Row $i$ of the result holds the scores of query $i$. With the same tensor as queries and keys it
-    is the Gram matrix of the tokens, hence symmetric.
+    All of them together are $\Omega = Q K^\top$. Row $i$ of the result holds the scores of query
+    $i$. With the same tensor as queries and keys it is the Gram matrix of the tokens, hence
+    symmetric.
 
     Source: Luong, Pham, Manning, "Effective Approaches to Attention-based Neural Machine
     Translation" (2015), section 3.1, the score named *dot*.

@@ -28,8 +28,10 @@ Part = tuple[Tensor, Tensor, bool]
 class Partial:
     r"""The attention of some queries to a part $P$ of the keys, to be merged with other parts.
 
-    $$z_P = \frac{\sum_{j \in P} e^{\omega_j} v_j}{\sum_{j \in P} e^{\omega_j}}, \qquad
-    \ell_P = \log \sum_{j \in P} e^{\omega_j}$$
+    $$\begin{aligned}
+    z_P &= \frac{\sum_{j \in P} e^{\omega_j} v_j}{\sum_{j \in P} e^{\omega_j}} \\
+    \ell_P &= \ln \sum_{j \in P} e^{\omega_j}
+    \end{aligned}$$
 
     An empty part has $z = 0$ and $\ell = -\infty$; it changes nothing that it is merged with.
 
@@ -69,8 +71,10 @@ class Partial:
 def merge(a: Partial, b: Partial) -> Partial:
     r"""Join the attention to two disjoint parts of the keys into that to their union.
 
-    $$\ell = \log\bigl(e^{\ell_a} + e^{\ell_b}\bigr), \qquad
-    z = e^{\ell_a - \ell} z_a + e^{\ell_b - \ell} z_b$$
+    $$\begin{aligned}
+    \ell &= \ln\bigl(e^{\ell_a} + e^{\ell_b}\bigr) \\
+    z &= e^{\ell_a - \ell} z_a + e^{\ell_b - \ell} z_b
+    \end{aligned}$$
 
     It is commutative and associative, so parts may be computed in any order and anywhere.
 

@@ -90,8 +90,10 @@ def softmax_naive(scores: Float[Tensor, "*A S"]) -> Float[Tensor, "*A S"]:
 def softmax(scores: Float[Tensor, "*A S"]) -> Float[Tensor, "*A S"]:
     r"""Compute the softmax in its stable form.
 
-    $$\alpha_i = \frac{e^{\omega_i - m}}{\sum_{j=0}^{S-1} e^{\omega_j - m}},
-    \qquad m = \max_j \omega_j$$
+    $$\begin{aligned}
+    m &= \max_j \omega_j \\
+    \alpha_i &= \frac{e^{\omega_i - m}}{\sum_{j=0}^{S-1} e^{\omega_j - m}}
+    \end{aligned}$$
 
     The factor $e^{-m}$ cancels, so the value is that of the plain formula. No exponent is positive,
     so nothing overflows; the largest term is $e^0 = 1$, so the sum is never zero. Half-precision
@@ -137,10 +139,10 @@ def softmax(scores: Float[Tensor, "*A S"]) -> Float[Tensor, "*A S"]:
 def softmax_jacobian(p: Float[Tensor, "*A S"]) -> Float[Tensor, "*A S S"]:
     r"""Differentiate the softmax, given its weights.
 
-    $$\frac{\partial \alpha_i}{\partial \omega_j} = \alpha_i (\delta_{ij} - \alpha_j)
-    \qquad \text{that is} \qquad J = \operatorname{diag}(\alpha) - \alpha \alpha^\top$$
+    $$\frac{\partial \alpha_i}{\partial \omega_j} = \alpha_i (\delta_{ij} - \alpha_j)$$
 
-    Here $\delta_{ij}$ is 1 where $i = j$ and 0 elsewhere. $J$ is symmetric, and its rows sum to
+    Here $\delta_{ij}$ is 1 where $i = j$ and 0 elsewhere. All of them together are the matrix
+    $J = \operatorname{diag}(\alpha) - \alpha \alpha^\top$. $J$ is symmetric, and its rows sum to
     zero: a score common to all changes no weight.
 
     Args:

@@ -42,9 +42,9 @@ def tiles(
 ) -> Figure:
     r"""Draw a walk over the tiles of a matrix of scores: which are visited, when, and which not.
 
-    Each tile bears its number in the walk, and a line connects them in this order. With `causal`,
-    what the diagonal hides of a tile is set apart from what it leaves. Scores that no tile covers
-    are never made, and their place stays empty.
+    A tile with room for it bears its number in the walk, and a line connects all in this order.
+    With `causal`, what the diagonal hides of a tile is set apart from what it leaves. Scores that
+    no tile covers are never made, and their place stays empty.
 
     Args:
         walk: The queries and the keys of each tile, in the order in which they are visited, as

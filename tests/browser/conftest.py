@@ -16,6 +16,8 @@ from serving import Server, serving
 
 ROOT = Path(__file__).parents[2]
 CHROMIUM = Path(os.environ.get("CHROMIUM", "/usr/bin/chromium"))
+# The programs of a page run after its first frame, and that of the lab after them.
+STARTED = "() => !document.querySelector('#__programs, attention-lab:not(:defined)')"
 # A page's parts that are out of sight are laid out when nothing else is left to do, each for once.
 LAID_OUT = "() => !document.querySelector('.in-parts .part:not(.set)')"
 # What is out of sight is drawn as well, as on a page that was opened at a section.
@@ -48,11 +50,17 @@ class Visit:
     def open(self, address: str) -> Page:
         """Go to an address of the site, and wait until it is at rest."""
         self.site.server.sent.clear()
-        self.tab.goto(f"{self.site.origin}/{address}", wait_until="networkidle")
+        arrive(self.tab, f"{self.site.origin}/{address}")
         self.tab.wait_for_function(LAID_OUT)
         self.tab.evaluate(DRAW_ALL)
         self.sent = list(self.site.server.sent)
         return self.tab
+
+
+def arrive(tab: Page, address: str) -> None:
+    """Go to an address, and wait until its programs run and all is fetched."""
+    tab.goto(address, wait_until="networkidle")
+    tab.wait_for_function(STARTED)
 
 
 @pytest.fixture(scope="session")

@@ -395,7 +395,7 @@ def test_column_that_is_explained_is_in_sight_on_a_phone(browser: Browser, bench
     tab.goto(f"{bench.origin}/six.html")
     loud = {**SIX, "x": [*X[:5], [2.05, 2.80, 2.55]]}
     lab(tab).evaluate("(lab, state) => { lab.state = state; }", loud)
-    lab(tab).get_by_text("Weight of step for journey").scroll_into_view_if_needed()
+    lab(tab).get_by_text("Weight of “step” for “journey”").scroll_into_view_if_needed()
     marked = lab(tab).locator(".lab-terms td.lab-marked").first
     expect(marked).to_be_in_viewport(ratio=0.99)
     lab(tab).locator(".lab-trace tbody td").nth(1).click()
@@ -437,10 +437,10 @@ def test_steps_go_by_buttons_and_arrow_keys(tab: Page) -> None:
 
 def test_each_step_says_its_formula_with_the_words_and_numbers_of_the_query(tab: Page) -> None:
     shown = {
-        "Scores": ("match journey?", "1.4950", "Score of journey for journey: 1.4950"),
+        "Scores": ("match journey?", "1.4950", "Score of “journey” for “journey”: 1.4950"),
         "Weights": ("listen", "0.2379", "4.4593 ÷ 18.7453 = 0.2379"),
         "Contributions": ("take", "0.1308", "0.2379 × 0.5500 = 0.1308"),
-        "Context": ("become", "0.4419", "What journey becomes, coordinate 0: 0.4419"),
+        "Context": ("become", "0.4419", "What “journey” becomes, coordinate 0: 0.4419"),
     }
     for step, texts in shown.items():
         lab(tab).get_by_text(step, exact=True).click()
@@ -455,7 +455,7 @@ def test_pointing_at_a_number_shows_its_dot_product_term_by_term(tab: Page) -> N
     lab(tab).get_by_text("Scores", exact=True).click()
     lab(tab).get_by_role("gridcell", name="1.4754").hover()
     made = lab(tab).get_by_role("group", name="How the number was made")
-    expect(made).to_contain_text("Score of starts for journey: 1.4754")
+    expect(made).to_contain_text("Score of “starts” for “journey”: 1.4754")
     rows = [row.split() for row in made.locator("tbody tr").all_inner_texts()]
     assert rows == [
         ["journey", "0.5500", "0.8700", "0.6600"],
@@ -468,10 +468,10 @@ def test_numbers_are_reached_and_read_out_by_the_keyboard(tab: Page) -> None:
     lab(tab).get_by_role("gridcell", name="0.2379").focus()
     tab.keyboard.press("ArrowDown")
     made = lab(tab).get_by_role("group", name="How the number was made")
-    expect(made).to_contain_text("Weight of starts for journey")
-    expect(lab(tab).locator(".lab-unseen[role=status]")).to_contain_text("Weight of starts")
+    expect(made).to_contain_text("Weight of “starts” for “journey”")
+    expect(lab(tab).locator(".lab-unseen[role=status]")).to_contain_text("Weight of “starts”")
     tab.keyboard.press("ArrowLeft")
-    expect(made).to_contain_text("Score of starts for journey")
+    expect(made).to_contain_text("Score of “starts” for “journey”")
     # The tab key leaves the numbers, and comes back to the same one.
     tab.keyboard.press("Tab")
     tab.keyboard.press("Shift+Tab")
@@ -484,7 +484,7 @@ def test_projected_numbers_show_their_products_too(tab: Page) -> None:
         "td"
     ).first.hover()
     made = own.get_by_role("group", name="How the number was made")
-    expect(made).to_contain_text("Query of journey, coordinate 0: 0.7675")
+    expect(made).to_contain_text("Query of “journey”, coordinate 0: 0.7675")
     assert made.locator("tbody tr").last.inner_text().split() == ["=", "0.5500", "0.2175", "0.0000"]
 
 
@@ -492,7 +492,9 @@ def test_numbers_of_a_later_word_are_hidden_and_say_so(tab: Page) -> None:
     own = lab(tab, 1)
     own.get_by_text("Scores", exact=True).click()
     own.get_by_text("hidden").last.hover()
-    expect(own.locator(".lab-made")).to_contain_text("step comes later than journey, and is hidden")
+    expect(own.locator(".lab-made")).to_contain_text(
+        "“step” comes later than “journey”, and is hidden"
+    )
 
 
 def edit(tab: Page) -> Any:
@@ -869,6 +871,31 @@ def test_the_table_is_seen_when_the_script_never_comes(browser: Browser, bench: 
     tab.evaluate("() => document.getAnimations().forEach((animation) => animation.finish())")
     expect(table).to_be_visible()
     assert (table.bounding_box() or {"height": 0})["height"] > 50
+    context.close()
+
+
+def test_lab_begins_by_and_by_and_is_whole_for_who_asks(browser: Browser, bench: Site) -> None:
+    context = browser.new_context()
+    tab = context.new_page()
+    tab.add_init_script(
+        """window.held = [];
+        window.requestAnimationFrame = (step) => window.held.push(step);"""
+    )
+    tab.goto(f"{bench.origin}/six.html")
+    # It is built, and waits for a frame with all that it shows; its place is still kept.
+    tab.wait_for_function("() => document.querySelector('attention-lab .lab') && held.length")
+    assert lab(tab).get_attribute("begun") is None
+    whole = """() => {
+        const lab = document.querySelector("attention-lab");
+        const { words } = lab.state;
+        const rows = [...lab.querySelectorAll(".lab-trace tbody th")].map((cell) => cell.innerText);
+        return lab.hasAttribute("begun") && String(rows) === String(words);
+    }"""
+    assert tab.evaluate(whole)
+    tab.evaluate("() => { while (held.length) held.shift()(); }")
+    tab.wait_for_timeout(50)
+    assert tab.evaluate(whole)
+    assert tab.locator(".lab-fresh").count() == 0
     context.close()
 
 

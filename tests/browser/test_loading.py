@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 
 import pytest
-from playwright.sync_api import Browser, Page
+from playwright.sync_api import Browser, Page, Route
 
-from .conftest import LAID_OUT, Site, Visit
+from .conftest import LAID_OUT, Site, Visit, arrive
 
 # What the search needs: the texts of the site, and the theme's program that searches them.
 TEXTS, PROGRAM = "**/search/texts.json", "**/workers/search.*.js"
@@ -41,10 +42,10 @@ def tab(browser: Browser, site: Site) -> Iterator[Page]:
 
 
 def test_next_page_fetches_itself_and_nothing_again(tab: Page, site: Site) -> None:
-    tab.goto(site.origin, wait_until="networkidle")
+    arrive(tab, site.origin)
     first = {address for address, _ in site.server.sent}
     site.server.sent.clear()
-    tab.goto(f"{site.origin}/{longest(site)}", wait_until="networkidle")
+    arrive(tab, f"{site.origin}/{longest(site)}")
     assert f"/{longest(site)}" in {address for address, _ in site.server.sent}
     assert not {address for address, _ in site.server.sent} & first
 
@@ -88,7 +89,7 @@ def test_what_is_out_of_sight_is_laid_out_later(tab: Page, site: Site) -> None:
 def test_what_is_out_of_sight_has_its_true_height(tab: Page, site: Site, width: int) -> None:
     height = "() => document.querySelector('article').offsetHeight"
     tab.set_viewport_size({"width": width, "height": 800})
-    tab.goto(f"{site.origin}/{longest(site)}", wait_until="networkidle")
+    arrive(tab, f"{site.origin}/{longest(site)}")
     tab.wait_for_function(LAID_OUT)
     known = tab.evaluate(height)
     tab.evaluate("() => document.documentElement.classList.remove('in-parts')")
@@ -106,7 +107,7 @@ def test_page_that_is_loaded_again_is_laid_out_at_once(tab: Page, site: Site) ->
 
 
 def test_page_that_follows_without_a_reload_is_laid_out_at_once(tab: Page, site: Site) -> None:
-    tab.goto(f"{site.origin}/", wait_until="networkidle")
+    arrive(tab, f"{site.origin}/")
     assert tab.locator(".in-parts").count() == 1
     tab.get_by_role("article").get_by_role("link", name="Scores", exact=True).click()
     tab.get_by_role("heading", name="Scores", level=1).wait_for()
@@ -119,16 +120,58 @@ def test_program_of_the_lab_is_fetched_by_the_first_page_that_has_one(
 ) -> None:
     fetched: list[str] = []
     tab.on("request", lambda request: fetched.append(request.url))
-    tab.goto(f"{site.origin}/positions/", wait_until="networkidle")
+    arrive(tab, f"{site.origin}/positions/")
     assert not [url for url in fetched if url.endswith(LAB)]
     tab.get_by_role("navigation").get_by_role("link", name="The lab", exact=True).first.click()
     tab.locator("attention-lab[begun] canvas").wait_for()
     assert len([url for url in fetched if url.endswith(LAB)]) == 1
 
 
+def test_programs_wait_for_the_first_frame_with_text(tab: Page, site: Site) -> None:
+    order: list[str] = []
+    tab.on("requestfinished", lambda request: order.append(f"got {request.url}"))
+    tab.on("request", lambda request: order.append(f"asked {request.url}"))
+
+    def hold(route: Route) -> None:
+        tab.wait_for_timeout(200)
+        route.continue_()
+
+    tab.route("**/stix-two-math.woff2", hold)
+    arrive(tab, f"{site.origin}/weights/")
+    font, *_ = (place for place, each in enumerate(order) if each.endswith("math.woff2"))
+    got = order.index(order[font].replace("asked", "got"))
+    programs = [place for place, each in enumerate(order) if re.match(r"asked .*\.js$", each)]
+    assert len(programs) >= 3
+    assert min(programs) > got
+    assert tab.locator("h1").is_visible()
+
+
+def test_programs_run_in_a_tab_that_nobody_looks_at(tab: Page, site: Site) -> None:
+    tab.add_init_script(
+        """Object.defineProperty(Document.prototype, "hidden", { get: () => true });
+        window.requestAnimationFrame = () => 0;"""
+    )
+    arrive(tab, f"{site.origin}/weights/")
+    assert tab.evaluate("() => typeof document$") == "object"
+
+
+def test_theme_begins_when_another_program_is_missing(tab: Page, site: Site) -> None:
+    tab.route("**/search.js", lambda route: route.abort())
+    arrive(tab, f"{site.origin}/weights/")
+    tab.evaluate("() => { window.kept = true; }")
+    tab.locator(".md-footer__link--next").click()
+    tab.get_by_role("heading", name="Context vectors", level=1).wait_for()
+    assert tab.evaluate("() => window.kept")
+
+
+def test_font_is_asked_for_before_there_is_a_policy(site: Site) -> None:
+    html = (site.folder / "weights" / "index.html").read_text("utf-8")
+    assert 0 < html.index('as="font"') < html.index("Content-Security-Policy")
+
+
 def test_list_of_pages_waits_on_a_phone_until_it_is_opened(tab: Page, site: Site) -> None:
     tab.set_viewport_size({"width": 390, "height": 844})
-    tab.goto(f"{site.origin}/positions/", wait_until="networkidle")
+    arrive(tab, f"{site.origin}/positions/")
     link = tab.locator(".md-sidebar--primary .md-nav__link", has_text="7 Many heads")
     drawn = "(link) => link.checkVisibility({ contentVisibilityAuto: true })"
     assert not link.last.evaluate(drawn)
@@ -143,7 +186,7 @@ def test_list_of_pages_waits_on_a_phone_until_it_is_opened(tab: Page, site: Site
 def test_search_is_fetched_when_its_field_is_entered(tab: Page, site: Site) -> None:
     fetched: list[str] = []
     tab.on("request", lambda request: fetched.append(request.url))
-    tab.goto(f"{site.origin}/weights/", wait_until="networkidle")
+    arrive(tab, f"{site.origin}/weights/")
     assert not [url for url in fetched if "/workers/" in url or "texts.json" in url]
     with tab.expect_response(TEXTS), tab.expect_response(PROGRAM):
         tab.keyboard.press("/")

@@ -271,7 +271,7 @@ function explain(state, steps, point) {
   const { kind, i, j } = point;
   const { words, causal } = state;
   if (causal && j > i) {
-    const caption = `${words[j]} comes later than ${words[i]}, and is hidden from it`;
+    const caption = `“${words[j]}” comes later than “${words[i]}”, and is hidden from it`;
     return { formula: [under("α", i, j), sign("="), m("mn", "0")], caption, head: [], rows: [] };
   }
   const makers = { score, weight, part, context, q: projected, k: projected, v: projected };
@@ -290,7 +290,7 @@ function score({ words, scale, w_query, w_key, head }, { q, k, width, factor }, 
   return {
     formula: [under("ω", i, j), sign("="), scale ? m("mfrac", product, root) : product],
     value: dot(a, b) * factor,
-    caption: `Score of ${words[j]} for ${words[i]}`,
+    caption: `Score of “${words[j]}” for “${words[i]}”`,
     sum: scale && `${show(dot(a, b))} ÷ √${width}`,
     head: ["coordinate", ...coordinates],
     rows: multiplied([words[i], words[j]], a, b),
@@ -313,7 +313,7 @@ function weight({ words, temperature, normalization, head }, { heads }, { i, j }
   return {
     formula: [under("α", i, j), sign("="), m("mfrac", term(j), m("mrow", summed("j"), term("j")))],
     value: heads[head].weights[i]?.[j],
-    caption: `Weight of ${words[j]} for ${words[i]}`,
+    caption: `Weight of “${words[j]}” for “${words[i]}”`,
     sum: `${show(terms[j])} ÷ ${show(add(terms))}`,
     head: ["key", ...words.slice(0, row.length)],
     rows: [["score", row], ...(soft ? [[name, terms]] : [])],
@@ -329,7 +329,7 @@ function part({ words, w_value }, { head, wide, v }, { i, j, c }) {
   return {
     formula: [under("α", i, j), under(w_value ? "v" : "x", j, c)],
     value: alpha * v[j][c],
-    caption: `What ${words[i]} takes from ${words[j]}, coordinate ${c}`,
+    caption: `What “${words[i]}” takes from “${words[j]}”, coordinate ${c}`,
     sum: `${show(alpha)} × ${show(v[j][c])}`,
     head: ["coordinate", ...coordinates],
     rows: multiplied(names, values.map(() => alpha), values),
@@ -345,7 +345,7 @@ function context({ words, w_value }, { head, columns }, { i, c }) {
   return {
     formula: [under("z", i, c), sign("="), ...terms],
     value: dot(alphas, values),
-    caption: `What ${words[i]} becomes, coordinate ${c}`,
+    caption: `What “${words[i]}” becomes, coordinate ${c}`,
     head: ["key", ...words.slice(0, alphas.length)],
     rows: multiplied(["weight", `coordinate ${c}`], alphas, values),
   };
@@ -358,7 +358,7 @@ function projected(state, steps, { kind, i, c }) {
   return {
     formula: [under(kind, i, c), sign("="), summed("m"), under("x", i, "m"), under("W", "m", c)],
     value: steps[kind][i][c],
-    caption: `${role} of ${state.words[i]}, coordinate ${c}`,
+    caption: `${role} of “${state.words[i]}”, coordinate ${c}`,
     head: ["coordinate", ...a.keys()],
     rows: multiplied([state.words[i], `column ${c}`], a, b),
   };
@@ -705,6 +705,16 @@ function frame(node, left, top, width, height) {
   Object.assign(node.style, { transform, width: `${width}px`, height: `${height}px` });
 }
 
+/* Take the steps of a generator one after the other, or each in a frame of its own, so that the page
+ * can answer in between. */
+function atOnce(steps) {
+  while (!steps.next().done);
+}
+
+function byFrames(steps) {
+  if (!steps.next().done) requestAnimationFrame(() => setTimeout(byFrames, 0, steps));
+}
+
 const same = (a, b) => ["kind", "i", "j", "c"].every((name) => a?.[name] === b[name]);
 
 /* How a link names a lab: by its id, else by its place on the page. */
@@ -728,6 +738,7 @@ class AttentionLab extends HTMLElement {
   #edited; // the steps whose numbers the panel shows
   #colors;
   #begun = false;
+  #rest = range(0).values(); // what is left of bringing the parts up to date
   #watch;
   #speech;
   #late;
@@ -778,6 +789,7 @@ class AttentionLab extends HTMLElement {
   /* The state, also for who asks before the lab has started. */
   #now() {
     this.#begin(location.hash);
+    atOnce(this.#rest);
     return this.#state;
   }
 
@@ -787,8 +799,7 @@ class AttentionLab extends HTMLElement {
     const { hash } = location;
     this.#watch = new AbortController();
     const { signal } = this.#watch;
-    // In a task of its own, so that the page can answer before and after.
-    const begin = () => setTimeout(() => this.#begin(hash));
+    const begin = () => setTimeout(() => this.#begin(hash, byFrames));
     const look = (entries) => entries.some(({ isIntersecting }) => isIntersecting) && begin();
     const near = new IntersectionObserver(look, { rootMargin: "100%" });
     near.observe(this);
@@ -801,19 +812,20 @@ class AttentionLab extends HTMLElement {
     if (asks(hash)) begin();
   }
 
-  #begin(hash) {
+  #begin(hash, pace = atOnce) {
     if (this.#begun || this.#parts || !this.isConnected) return;
     this.#begun = true;
-    this.toggleAttribute("begun", true);
     this.#watch?.abort();
     const given = this.querySelector("template");
     this.#watch = new AbortController();
     if (!given) return;
     try {
-      this.state = JSON.parse(given.content.textContent);
+      const data = JSON.parse(given.content.textContent);
+      this.#enter(checked({ title: "", controls: undefined, ...data }), pace);
       this.#follow({ hash });
     } catch (error) {
       // The table and the heatmap stay.
+      this.toggleAttribute("begun", true);
       this.prepend(h("p", { class: "lab-note" }, `This lab cannot start: ${error.message}.`));
     }
   }
@@ -865,23 +877,24 @@ class AttentionLab extends HTMLElement {
   // Changes.
 
   /* Take a whole state, which has been checked. */
-  #enter(state) {
+  #enter(state, pace = atOnce) {
     const fresh = !this.#parts;
     this.#start ??= state;
     this.#point = null;
     if (fresh) this.#build();
-    this.#change(state, true);
+    this.#change(state, true, pace);
     if (fresh && this.isConnected) this.#listen();
   }
 
   /* Take changes that go together; where they move numbers to other boxes, all is written anew. */
-  #change(changes, anew = false) {
+  #change(changes, anew = false, pace = atOnce) {
     this.#state = { ...this.#state, ...changes };
     const view = ["query", "step", "head"];
     const computed = Object.keys(changes).some((name) => !view.includes(name));
     if (computed) this.#steps = attend(this.#state);
     if (anew) for (const note of this.querySelectorAll(".lab-note")) this.#note(note, "");
-    this.#render(anew);
+    this.#rest = this.#render(anew);
+    pace(this.#rest);
     this.#say(this.#leader());
   }
 
@@ -1079,7 +1092,8 @@ class AttentionLab extends HTMLElement {
 
   // Bringing the parts up to date.
 
-  #render(anew) {
+  *#render(anew) {
+    yield; // A lab that starts by and by has just been built.
     const { title, words, step, controls } = this.#state;
     const parts = this.#parts;
     const last = step === STEPS.at(-1);
@@ -1092,12 +1106,21 @@ class AttentionLab extends HTMLElement {
     offer(parts.steps, STEPS.map((name) => name[0].toUpperCase() + name.slice(1)), STEPS.indexOf(step));
     mark(parts.next, "aria-label", last ? "Back to the first step" : "Next step");
     write(parts.next, last ? "↺" : "→");
-    this.#renderWords();
-    this.#renderTrace();
     this.#renderSettings();
+    yield;
+    this.#renderTrace();
+    yield;
     if (anew || this.#edited !== this.#steps) this.#renderPanel(anew);
+    yield;
     this.#draw();
     this.#renderPoint();
+    this.#renderWords();
+    if (this.hasAttribute("begun")) return;
+    // Now all of it is laid out, but for some boxes, whose turn is the next.
+    this.firstElementChild.classList.add("lab-fresh");
+    this.toggleAttribute("begun", true);
+    yield;
+    this.firstElementChild.classList.remove("lab-fresh");
   }
 
   #renderWords() {

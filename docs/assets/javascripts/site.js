@@ -14,7 +14,8 @@
     whenIdle(setNext);
   }
 
-  addEventListener("load", () => whenIdle(setNext));
+  if (document.readyState === "complete") whenIdle(setNext);
+  else addEventListener("load", () => whenIdle(setNext));
   // A page that follows without a reload is shown at the place that a link names, or that was left.
   const { pathname } = location;
   location$.subscribe((next) => {
