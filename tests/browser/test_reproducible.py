@@ -96,6 +96,8 @@ def test_second_build_gives_the_same_site(site: Site, again: Path) -> None:
     first, second = stable(site.folder), stable(again)
     assert sorted(first) == sorted(second)
     assert [name for name in first if first[name] != second[name]] == []
+    size = sum(file.stat().st_size for file in site.folder.rglob("*") if file.is_file())
+    print(f"the same twice: {len(first):,} files and entries of the search, {size:,} bytes")
 
 
 def test_only_numbers_of_measured_blocks_are_left_out() -> None:
