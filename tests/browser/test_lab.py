@@ -408,6 +408,28 @@ def test_column_that_is_explained_is_in_sight_on_a_phone(browser: Browser, bench
     context.close()
 
 
+def test_no_number_is_half_covered_on_a_phone(browser: Browser, bench: Site) -> None:
+    context = browser.new_context(viewport={"width": 390, "height": 844})
+    tab = context.new_page()
+    tab.goto(f"{bench.origin}/six.html")
+    words = ["Yourselves", "journey", "beginnings", "throughout", "oneself", "footsteps"]
+    loud = {**SIX, "words": words, "x": [*X[:4], [2.05, 2.80, 2.55], X[5]]}
+    lab(tab).evaluate("(lab, state) => { lab.state = state; }", loud)
+    lab(tab).get_by_text("Weight of “oneself” for “journey”").scroll_into_view_if_needed()
+    tab.evaluate("() => new Promise((done) => requestAnimationFrame(() => setTimeout(done, 50)))")
+    row = lab(tab).locator(".lab-terms tbody tr").first
+    head, *cells = row.evaluate(
+        """({ cells }) => [...cells].map((cell) => {
+            const { left, right } = cell.getBoundingClientRect();
+            return [left, right];
+        })"""
+    )
+    assert cells[0][1] <= head[1] + 1, "the first is out of sight"
+    assert [cell for cell in cells if cell[0] < head[1] - 1 and cell[1] > head[1] + 1] == []
+    expect(lab(tab).locator(".lab-terms td.lab-marked").first).to_be_in_viewport(ratio=0.99)
+    context.close()
+
+
 def test_words_fit_beside_each_other_on_a_phone(browser: Browser, bench: Site) -> None:
     context = browser.new_context(viewport={"width": 390, "height": 844})
     tab = context.new_page()

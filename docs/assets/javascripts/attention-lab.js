@@ -612,7 +612,12 @@ function reveal(part, box) {
     const { offsetLeft: left, offsetWidth: width } = part;
     const { scrollLeft: from, clientWidth: room } = box;
     const covered = box.querySelector("th")?.offsetWidth ?? 0; // by what stays in its place
-    if (left - covered < from || left + width > from + room) box.scrollLeft = left - (room - width) / 2;
+    if (left - covered >= from && left + width <= from + room) return;
+    const middle = Math.min(left - (room - width) / 2, box.scrollWidth - room);
+    // A number of which the first digit is covered would be read as another.
+    const edges = [...(part.parentNode.cells ?? [])].map((cell) => cell.offsetLeft - covered);
+    const whole = edges.findLast((edge) => edge <= middle && edge + room >= left + width);
+    box.scrollLeft = whole ?? middle;
   });
 }
 
