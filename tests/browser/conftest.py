@@ -18,6 +18,14 @@ ROOT = Path(__file__).parents[2]
 CHROMIUM = Path(os.environ.get("CHROMIUM", "/usr/bin/chromium"))
 # The programs of a page run after its first frame, and that of the lab after them.
 STARTED = "() => !document.querySelector('#__programs, attention-lab:not(:defined)')"
+# A lab in sight begins in a few frames; what scrolls is found in the one after.
+SETTLED = """async () => {
+    const frame = () => new Promise((done) => requestAnimationFrame(() => setTimeout(done)));
+    await frame();
+    do await frame();
+    while (document.querySelector(".lab-fresh, attention-lab:not([begun]) > .lab"));
+    await frame();
+}"""
 # A page's parts that are out of sight are laid out when nothing else is left to do, each for once.
 LAID_OUT = "() => !document.querySelector('.in-parts .part:not(.set)')"
 # What is out of sight is drawn as well, as on a page that was opened at a section.
@@ -58,9 +66,10 @@ class Visit:
 
 
 def arrive(tab: Page, address: str) -> None:
-    """Go to an address, and wait until its programs run and all is fetched."""
+    """Go to an address, and wait until its programs run and all is fetched and in its place."""
     tab.goto(address, wait_until="networkidle")
     tab.wait_for_function(STARTED)
+    tab.evaluate(SETTLED)
 
 
 @pytest.fixture(scope="session")

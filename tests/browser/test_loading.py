@@ -8,7 +8,7 @@ from collections.abc import Iterator
 import pytest
 from playwright.sync_api import Browser, Page, Route
 
-from .conftest import LAID_OUT, Site, Visit, arrive
+from .conftest import LAID_OUT, STARTED, Site, Visit, arrive
 
 # What the search needs: the texts of the site, and the theme's program that searches them.
 TEXTS, PROGRAM = "**/search/texts.json", "**/workers/search.*.js"
@@ -151,7 +151,8 @@ def test_programs_run_in_a_tab_that_nobody_looks_at(tab: Page, site: Site) -> No
         """Object.defineProperty(Document.prototype, "hidden", { get: () => true });
         window.requestAnimationFrame = () => 0;"""
     )
-    arrive(tab, f"{site.origin}/weights/")
+    tab.goto(f"{site.origin}/weights/")
+    tab.wait_for_function(STARTED)
     assert tab.evaluate("() => typeof document$") == "object"
 
 
