@@ -61,6 +61,7 @@ class Visit:
         arrive(self.tab, f"{self.site.origin}/{address}")
         self.tab.wait_for_function(LAID_OUT)
         self.tab.evaluate(DRAW_ALL)
+        self.tab.evaluate(SETTLED)
         self.sent = list(self.site.server.sent)
         return self.tab
 
