@@ -31,6 +31,10 @@ def pins() -> dict[str, str]:
     return {canonicalize_name(name): version for name, version in pairs}
 
 
+# What the torch of PyPI brings on Linux, each in the one version that it demands.
+CUDA = re.compile(r"(nvidia|cuda|triton)\b")
+
+
 def installed_for(requirements: list[str], extras: frozenset[str] = frozenset()) -> set[str]:
     """The distributions that requirements bring, and what these bring in turn."""
     found: set[str] = set()
@@ -41,7 +45,7 @@ def installed_for(requirements: list[str], extras: frozenset[str] = frozenset())
         if marker and not any(marker.evaluate({"extra": extra}) for extra in active or {""}):
             continue
         name = canonicalize_name(requirement.name)
-        if name == "selfattn" or name in found:
+        if name == "selfattn" or name in found or CUDA.match(name):
             continue
         found.add(name)
         needs = distribution(name).requires or []
