@@ -19,7 +19,7 @@ from serving import serving
 
 from selfattn import causal_mask, context, similarity, softmax, sum_normalize, trace
 
-from .conftest import ROOT, Site, Visit, visiting
+from .conftest import ROOT, SETTLED, Site, Visit, visiting
 
 WORDS = ["Your", "journey", "starts", "with", "one", "step"]
 X = [
@@ -1068,6 +1068,7 @@ def test_a_change_has_no_style_looked_at_around_the_lab(
     place = tab.locator("attention-lab").first
     place.scroll_into_view_if_needed()
     expect(place.locator("canvas")).to_be_visible()
+    tab.evaluate(SETTLED)
     tracking = "disabled-by-default-devtools.timeline.invalidationTracking"
     browser.start_tracing(page=tab, categories=[tracking])
     place.locator(".lab-words input").nth(4).evaluate("(input) => input.click()")

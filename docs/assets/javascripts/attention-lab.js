@@ -609,6 +609,7 @@ function offer(group, texts, chosen) {
 /* Scroll a box to a part of it that is out of sight; not before the frame that lays it out anyway. */
 function reveal(part, box) {
   requestAnimationFrame(() => {
+    if (!part.isConnected) return; // A change has come in between.
     const { offsetLeft: left, offsetWidth: width } = part;
     const { scrollLeft: from, clientWidth: room } = box;
     const covered = box.querySelector("th")?.offsetWidth ?? 0; // by what stays in its place
