@@ -43,7 +43,7 @@ METRICS = {
     "total-byte-weight": "weight",
 }
 
-# The programs of a page run after its first frame.
+# The programs of a page run after its first frame, and that of the lab after them.
 STARTED = "() => !document.querySelector('#__programs, attention-lab:not(:defined)')"
 WATCH = """
     window.seen = { shift: 0, first: 0, largest: 0 };

@@ -11,13 +11,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
+from pages import STARTED
 from playwright.sync_api import Browser, ConsoleMessage, Page, Response, Route, sync_playwright
 from serving import Server, serving
 
 ROOT = Path(__file__).parents[2]
 CHROMIUM = Path(os.environ.get("CHROMIUM", "/usr/bin/chromium"))
-# The programs of a page run after its first frame, and that of the lab after them.
-STARTED = "() => !document.querySelector('#__programs, attention-lab:not(:defined)')"
 # A lab in sight begins in a few frames; what scrolls is found in the one after.
 SETTLED = """async () => {
     const frame = () => new Promise((done) => requestAnimationFrame(() => setTimeout(done)));

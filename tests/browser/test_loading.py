@@ -6,9 +6,10 @@ import re
 from collections.abc import Iterator
 
 import pytest
+from pages import STARTED
 from playwright.sync_api import Browser, Page, Route
 
-from .conftest import LAID_OUT, STARTED, Site, Visit, arrive
+from .conftest import LAID_OUT, Site, Visit, arrive
 
 # What the search needs: the texts of the site, and the theme's program that searches them.
 TEXTS, PROGRAM = "**/search/texts.json", "**/workers/search.*.js"
