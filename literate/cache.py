@@ -4,7 +4,8 @@ Kept are outcomes. Whether they are the recorded ones is decided anew each time,
 recorded output or of prose needs no run. A page's outcomes are kept under a key of all that is
 known before it runs: its statements in order, the set-up, the sources of the project's packages,
 and the installation and machine. What it turns out to read besides is kept with its digest beside
-them, and checked when they are asked for.
+them, and checked when they are asked for. With them goes their HTML, as far as it is the same
+wherever they are shown.
 """
 
 from __future__ import annotations
@@ -32,9 +33,10 @@ from literate.figures import Figure
 from literate.reads import digest
 from literate.report import Report, judge
 from literate.runner import Outcome
+from literate.transcript import transcripts
 
 _CLOCK = re.compile(r"\b(?:time|timeit|datetime|perf_counter|monotonic|process_time)(?:_ns)?\b")
-FORMAT = 1
+FORMAT = 2
 LIMIT = 64 * 2**20
 """How many bytes of entries are kept."""
 
@@ -75,7 +77,7 @@ class Cache:
         """What the keys of all documents have in common."""
         config = self.config
         settings = [str(config.root), config.setup, config.preload]
-        return [FORMAT, *settings, *_installation(), *machine(), *self._sources()]
+        return [FORMAT, *settings, *_installation(), *_own(), *machine(), *self._sources()]
 
     def _sources(self) -> Iterator[tuple[str, str]]:
         for name in self.config.sources:
@@ -97,7 +99,7 @@ class Cache:
             for each in entry["outcomes"]
         ]
         report = judge(document, outcomes, seconds=entry["seconds"])
-        return replace(report, reads=entry["reads"], reused=True)
+        return replace(report, reads=entry["reads"], transcripts=entry["transcripts"], reused=True)
 
     def _is_still(self, path: str, was: str) -> bool:
         if path not in self._digests:
@@ -197,8 +199,12 @@ def _reusable(report: Report) -> bool:
 
 
 def _content(report: Report) -> dict[str, Any]:
-    outcomes = list(map(asdict, report.outcomes))
-    return {"seconds": report.seconds, "reads": dict(report.reads), "outcomes": outcomes}
+    return {
+        "seconds": report.seconds,
+        "reads": dict(report.reads),
+        "outcomes": list(map(asdict, report.outcomes)),
+        "transcripts": transcripts(report),
+    }
 
 
 def _stats(folder: Path) -> Iterator[tuple[float, int, Path]]:

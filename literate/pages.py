@@ -75,7 +75,7 @@ class Page:
     def html(self, number: int) -> str:
         """The HTML of a live fence."""
         block = self.fences[number]
-        return block_html(block, self.report.of(block), f"example-{number + 1}")
+        return block_html(block, self.report, f"example-{number + 1}")
 
     def finish(self, html: str) -> str:
         """Set the captions, add what the page says of itself, and warn of what it does not show."""

@@ -66,6 +66,7 @@ class Report:
         effect: Why the outcomes may not be used again, if they may not.
         reused: Whether they were.
         ran: Whether they come from a run at all, and are not just the recorded ones.
+        transcripts: What is known already of what `literate.transcript.transcripts` gives.
     """
 
     document: Document
@@ -76,6 +77,7 @@ class Report:
     effect: str = ""
     reused: bool = False
     ran: bool = True
+    transcripts: Mapping[str, str] = field(default_factory=dict, compare=False)
 
     @property
     def failures(self) -> list[Failure]:

@@ -3,7 +3,7 @@ r"""Show a block as a REPL would have: statements, live outputs, figures, and wh
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import lru_cache
 from html import escape
 
@@ -24,14 +24,15 @@ _PLAIN = re.compile(r'<span class="(?:m[fi]|n[cfn]?|ow?|w)">([^<]*)</span>')
 _TAG = re.compile(r"\s*<([\w-]+)")
 
 
-def block_html(block: Block, results: Sequence[Result], identifier: str) -> str:
+def block_html(block: Block, report: Report, identifier: str) -> str:
     """The HTML of a live block; an empty mark where it is hidden and as it should be.
 
     Args:
         block: The block.
-        results: What its examples did; none where it is skipped.
+        report: What the examples of its page did.
         identifier: The element's id, and the prefix of all ids in its figures.
     """
+    results = report.of(block)
     failures = [result.failure for result in results if result.failure]
     if block.hide and not failures:
         # The mark by which the page knows that Markdown took the block's fence for one.
@@ -39,7 +40,7 @@ def block_html(block: Block, results: Sequence[Result], identifier: str) -> str:
     classes = _classes("literate", block, failed=bool(failures))
     drawn = [each for result in results if result.outcome for each in result.outcome.figures]
     parts = [f'<div class="{classes}" id="{identifier}"{_shows(drawn)}>']
-    parts += _segments(block, results, identifier)
+    parts += _segments(block, results, identifier, report.transcripts)
     parts += map(verdict_html, failures)
     if block.skip:
         parts.append(_note(f"Not run: {block.skip}"))
@@ -69,18 +70,39 @@ def _note(text: str) -> str:
     return f'<p class="literate-note">{escape(text)}</p>'
 
 
-def _segments(block: Block, results: Sequence[Result], identifier: str) -> Iterator[str]:
-    """Transcripts, each ended by the figures of its last statement."""
+def transcripts(report: Report) -> dict[str, str]:
+    """The texts that a page's blocks show, and the HTML of each, which takes longest to make."""
+    blocks = [
+        each for script in report.document.scripts if not script.module for each in script.blocks
+    ]
+    shown = [block for block in blocks if not block.inline and not block.hide]
+    texts = [text for block in shown for text, _, _ in _statements(block, report.of(block))]
+    return {text: _highlighted(text) for text in texts}
+
+
+def _statements(
+    block: Block, results: Sequence[Result]
+) -> Iterator[tuple[str, Example, tuple[Figure, ...]]]:
+    """Each statement with its output as a text, and the figures to be set after it."""
     outputs = [_output(result) for result in results] or [
         (example.want, ()) for example in block.examples
     ]
-    pending: list[tuple[Example, str]] = []
+    for example, (output, figures) in zip(block.examples, outputs, strict=True):
+        yield f"{without_directives(example.shown)}\n{output}", example, figures
+
+
+def _segments(
+    block: Block, results: Sequence[Result], identifier: str, known: Mapping[str, str]
+) -> Iterator[str]:
+    """Transcripts, each ended by the figures of its last statement."""
+    sources, spans = "", ""
     title, count = block.title, 0
-    for example, (text, figures) in zip(block.examples, outputs, strict=True):
-        pending.append((example, text))
+    for text, example, figures in _statements(block, results):
+        sources += without_directives(example.source)
+        spans += known.get(text) or _highlighted(text)
         if figures:
-            yield _code(pending, title)
-            pending, title = [], ""
+            yield _code(sources, spans, title)
+            sources = spans = title = ""
         for figure in figures:
             count += 1
             markup = scoped(figure.markup, f"{identifier}-{count}-")
@@ -90,8 +112,8 @@ def _segments(block: Block, results: Sequence[Result], identifier: str) -> Itera
                 f"<div data-search-exclude>{markup}</div>"
                 f"{captions.slot(example.line)}</figure>"
             )
-    if pending:
-        yield _code(pending, title)
+    if spans:
+        yield _code(sources, spans, title)
 
 
 def _output(result: Result) -> tuple[str, tuple[Figure, ...]]:
@@ -104,9 +126,7 @@ def _output(result: Result) -> tuple[str, tuple[Figure, ...]]:
     return text, result.outcome.figures
 
 
-def _code(pairs: Sequence[tuple[Example, str]], title: str) -> str:
-    source = "".join(without_directives(example.source) for example, _ in pairs)
-    spans = "".join(_highlighted(without_directives(e.shown) + "\n" + text) for e, text in pairs)
+def _code(source: str, spans: str, title: str) -> str:
     caption = f'<span class="filename">{escape(title)}</span>' if title else ""
     return (
         f'<div class="highlight" data-copy="{escape(source)}">{caption}'

@@ -25,6 +25,7 @@ from literate.figures import Figure
 from literate.reads import digest
 from literate.report import Report, judge
 from literate.runner import Outcome
+from literate.transcript import block_html
 
 if TYPE_CHECKING:
     from .conftest import Project
@@ -277,6 +278,23 @@ def stored(project: Project, page: Document, report: Report, *, session: bool = 
     cache.session = session
     cache.store(cache.key(page), report)
     return known(cache, page)
+
+
+def test_own_modules_matter(cache: Cache, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "_own", lambda: ["of another version"])
+    assert not known(cache)
+
+
+def test_transcripts_of_a_page_are_kept(cache: Cache) -> None:
+    page = document(PAGE.replace("# T", "# Another title"))
+    found = cache.load(page)
+    assert found is not None
+    assert list(found.transcripts) == [">>> x = 1\n", ">>> x + 1\n2\n"]
+    block, _ = page.blocks
+    shown = block_html(block, found, "example-1")
+    assert shown == block_html(block, judge(page, OUTCOMES), "example-1")
+    other = replace(found, transcripts={">>> x = 1\n": "<b>kept</b>"})
+    assert "<code><b>kept</b><span" in block_html(block, other, "example-1")
 
 
 def test_what_was_read_matters(project: Project) -> None:

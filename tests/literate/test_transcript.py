@@ -29,7 +29,7 @@ def html(live: Live) -> Callable[..., str]:
         page = parse_page(live(body, options), "docs/p.md")
         found = [Outcome(each) if isinstance(each, str) else each for each in outcomes]
         report = judge(page, found)
-        return block_html(page.blocks[0], report.of(page.blocks[0]), "example-3")
+        return block_html(page.blocks[0], report, "example-3")
 
     return render
 
