@@ -12,7 +12,7 @@ Below a displayed formula stands a line of links, one for each symbol that the t
 page has not linked yet. (The symbols themselves are no links, since Chromium follows none in
 MathML.) A row that names pages holds on these only, where it comes before one that names none. A
 subscript that counts stands for all that count: $\omega_{ij}$ in the table is $\omega_{1k}$ in a
-formula.
+formula, and is shown as the formula writes it.
 """
 
 from __future__ import annotations
@@ -159,6 +159,30 @@ class Table:
         return max(rows, key=lambda row: len(row[0].pages), default=None)
 
 
+def as_written(symbol: Symbol, tex: str, script: str) -> tuple[str, str]:
+    r"""Return a symbol as a formula writes it, and its meaning in the formula's letters.
+
+    What a longer subscript stands for, a coordinate say, the table does not tell.
+
+    Args:
+        symbol: A row of the table.
+        tex: One of its letters.
+        script: The subscript in the formula.
+
+    Examples:
+        >>> row = Symbol("symbol-x-i", {("x", "i"): "x_i"}, "vector of token $i$", ())
+        >>> as_written(row, "x_i", "j"), as_written(row, "x_i", "j0")
+        (('x_{j}', 'vector of token $j$'), ('x_i', 'vector of token $i$'))
+    """
+    own = (letter_of(tex) or ("", ""))[1]
+    fits = len(script) == len(own) or (len(script) < len(own) and "$" not in symbol.meaning)
+    if script == own or not fits or not re.fullmatch(r"[a-z\d]+", script):
+        return tex, symbol.meaning
+    names = dict(zip(own, script, strict=False))
+    meaning = _TEX.sub(lambda found: f"${names.get(found[1], found[1])}$", symbol.meaning)
+    return f"{tex.partition('_')[0]}_{{{script}}}", meaning
+
+
 class _Links(Treeprocessor):
     def __init__(self, md: Markdown, glossary: str) -> None:
         super().__init__(md)
@@ -190,7 +214,8 @@ class _Links(Treeprocessor):
                 row = table.find(letter, name)
                 if row and row[0].anchor not in linked:
                     linked.add(row[0].anchor)
-                    line.append(self._link_to(*row, target))
+                    shown = as_written(*row, letter[1])
+                    line.append(self._link_to(f"{target}#{row[0].anchor}", *shown))
             if len(line):
                 parent.insert(list(parent).index(formula) + 1, line)
 
@@ -200,10 +225,10 @@ class _Links(Treeprocessor):
             if stored.startswith("<math"):
                 yield from letters_in(ElementTree.fromstring(stored))
 
-    def _link_to(self, symbol: Symbol, tex: str, target: str) -> Element:
-        words = html.escape(symbol.meaning)
+    def _link_to(self, target: str, tex: str, meaning: str) -> Element:
+        words = html.escape(meaning)
         shown = f"{to_mathml(tex)} {_TEX.sub(lambda found: to_mathml(found[1]), words)}"
-        link = Element("a", {"href": f"{target}#{symbol.anchor}"})
+        link = Element("a", {"href": target})
         link.text = AtomicString(self.md.htmlStash.store(shown))
         return link
 

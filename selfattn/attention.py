@@ -33,7 +33,7 @@ def attention(
 ) -> Float[Tensor, "*B T d_v"] | tuple[Float[Tensor, "*B T d_v"], Float[Tensor, "*B T S"]]:
     r"""Mix the values, for each query by the softmax of its scaled scores.
 
-    $$Z = \operatorname{softmax}\Bigl(\frac{Q K^\top}{\sqrt{d_k}} + M\Bigr) V$$
+    $$Z = \operatorname{softmax}\biggl(\frac{Q K^\top}{\sqrt{d_k}} + M\biggr) V$$
 
     $$M_{ij} = \begin{cases} 0 & i \text{ may attend to } j \\ -\infty & \text{otherwise}
     \end{cases}$$

@@ -132,7 +132,7 @@ def lab(
     $$\begin{aligned}
     Q &= X W_q, \; K = X W_k, \; V = X W_v \\
     \Omega &= Q K^\top \text{ or } \frac{Q K^\top}{\sqrt{d_k / H}} \\
-    Z &= \operatorname{softmax}\Bigl(\frac{\Omega}{\tau}\Bigr) V
+    Z &= \operatorname{softmax}\biggl(\frac{\Omega}{\tau}\biggr) V
     \end{aligned}$$
 
     With several heads, each works on its share of the columns of $Q$, $K$ and $V$, as in

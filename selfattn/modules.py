@@ -19,7 +19,7 @@ class SelfAttention(nn.Module):
 
     $$\begin{aligned}
     Q &= X W_q, \; K = X W_k, \; V = X W_v \\
-    Z &= \operatorname{softmax}\Bigl(\frac{Q K^\top}{\sqrt{d_k}}\Bigr) V
+    Z &= \operatorname{softmax}\biggl(\frac{Q K^\top}{\sqrt{d_k}}\biggr) V
     \end{aligned}$$
 
     Source: Vaswani et al., "Attention Is All You Need" (2017), section 3.2.
@@ -60,7 +60,7 @@ class SelfAttention(nn.Module):
         mask: Bool[Tensor, "*#B #T #T"] | None = None,
         return_weights: bool = False,
     ) -> Float[Tensor, "*B T d_out"] | tuple[Float[Tensor, "*B T d_out"], Float[Tensor, "*B T T"]]:
-        """Let each token attend to all; the options are those of `attention`."""
+        """Let each token attend to all, as [attention][selfattn.attention.attention] does."""
         _check_tokens(x=(x, self.query))
         options = _options(self, mask, return_weights)
         return attention(self.query(x), self.key(x), self.value(x), **options)
@@ -76,7 +76,8 @@ class KVCache:
         num_kv_heads: The number of heads of keys and values.
         capacity: The number of tokens that fit.
         head_dim: The width of a head.
-        **like: `dtype` and `device` of the buffers, as for `torch.zeros`.
+        dtype: The dtype of the buffers, torch's default if None.
+        device: Where the buffers are, torch's default if None.
 
     Attributes:
         length: The number of tokens in the cache. To forget the last ones, make it smaller.
@@ -98,13 +99,16 @@ class KVCache:
         num_kv_heads: int,
         capacity: int,
         head_dim: int,
-        **like: Any,
+        *,
+        dtype: torch.dtype | None = None,
+        device: torch.device | str | None = None,
     ) -> None:
         lead = (batch,) if isinstance(batch, int) else batch
         shape = (*lead, num_kv_heads, capacity, head_dim)
         if min(shape) < 1:
             raise ValueError(f"a cache must have positive sizes, got shape {shape}")
-        self._keys, self._values = torch.zeros(shape, **like), torch.zeros(shape, **like)
+        self._keys = torch.zeros(shape, dtype=dtype, device=device)
+        self._values = torch.zeros_like(self._keys)
         self.length = 0
 
     def append(
@@ -150,7 +154,7 @@ class MultiHeadAttention(nn.Module):
 
     $$\begin{aligned}
     Z &= \bigl[ Z_0 \; Z_1 \; \cdots \; Z_{H-1} \bigr] W_o + b_o \\
-    Z_h &= \operatorname{softmax}\Bigl(\frac{Q_h K_g^\top}{\sqrt{d_h}}\Bigr) V_g \\
+    Z_h &= \operatorname{softmax}\biggl(\frac{Q_h K_g^\top}{\sqrt{d_h}}\biggr) V_g \\
     g &= \lfloor h G / H \rfloor
     \end{aligned}$$
 
@@ -172,7 +176,8 @@ class MultiHeadAttention(nn.Module):
         d_memory: The width of a token of the memory, by default `d_in`.
 
     Raises:
-        ValueError: The numbers do not divide each other, or `rope` meets heads of odd width.
+        ValueError: `num_heads` does not divide `d_out`, or `num_kv_heads` not `num_heads`; or
+            `rope` meets heads of odd width.
 
     Examples:
         >>> import torch

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from literate.symbols import Symbol, Table, letter_of, read_symbols
+from literate.symbols import Symbol, Table, as_written, letter_of, read_symbols
 
 if TYPE_CHECKING:
     from .conftest import Project
@@ -91,6 +91,25 @@ def test_a_letter_is_found_where_its_row_holds(
     assert (row and row[0].anchor) == anchor
 
 
+@pytest.mark.parametrize(
+    ("tex", "meaning", "script", "shown"),
+    [
+        ("x_i", "token $i$ of $T$", "3", ("x_{3}", "token $3$ of $T$")),
+        (r"\omega_{ij}", "pair $i$, $j$", "ji", (r"\omega_{ji}", "pair $j$, $i$")),
+        (r"\omega_{ij}", "scores", "j", (r"\omega_{j}", "scores")),
+        (r"\omega_{ij}", "pair $i$, $j$", "j", (r"\omega_{ij}", "pair $i$, $j$")),
+        ("x_i", "tokens", "i0", ("x_i", "tokens")),
+        ("x_i", "tokens", "′", ("x_i", "tokens")),
+        ("d_k", "width of $k$", "k", ("d_k", "width of $k$")),
+        ("M", "mass", "", ("M", "mass")),
+    ],
+)
+def test_a_symbol_is_shown_as_the_formula_writes_it(
+    tex: str, meaning: str, script: str, shown: tuple[str, str]
+) -> None:
+    assert as_written(Symbol("symbol", {}, meaning, ()), tex, script) == shown
+
+
 PAGE = r"""# First
 
 In words $\Omega$ is not linked.
@@ -107,7 +126,7 @@ $$
 N
 $$
 """
-ON_PAGE = "<math><msub><mi>ω</mi><mrow><mi>i</mi><mi>j</mi></mrow></msub></math> scores"
+ON_PAGE = "<math><msub><mi>ω</mi><mn>01</mn></msub></math> scores"
 
 
 @pytest.fixture(scope="module")
@@ -142,7 +161,7 @@ def links(page: str) -> list[list[tuple[str, str]]]:
 def test_symbols_are_linked_below_the_first_formula_that_has_them(pages: dict[str, str]) -> None:
     assert links(pages["index"]) == [
         [
-            ("notation.html#symbol-Omega", "ωij scores"),
+            ("notation.html#symbol-Omega", "ω01 scores"),
             ("notation.html#symbol-N", "N how many there are"),
             ("notation.html#symbol-d-k", "dk width"),
         ],

@@ -610,15 +610,20 @@ function offer(group, texts, chosen) {
 function reveal(part, box) {
   requestAnimationFrame(() => {
     if (!part.isConnected) return; // A change has come in between.
+    box.style.paddingInlineEnd = "";
     const { offsetLeft: left, offsetWidth: width } = part;
     const { scrollLeft: from, clientWidth: room } = box;
     const covered = box.querySelector("th")?.offsetWidth ?? 0; // by what stays in its place
     if (left - covered >= from && left + width <= from + room) return;
     const middle = Math.min(left - (room - width) / 2, box.scrollWidth - room);
     // A number of which the first digit is covered would be read as another.
-    const edges = [...(part.parentNode.cells ?? [])].map((cell) => cell.offsetLeft - covered);
-    const whole = edges.findLast((edge) => edge <= middle && edge + room >= left + width);
-    box.scrollLeft = whole ?? middle;
+    const edges = [...(part.parentNode.cells ?? [])].map((cell) => cell.offsetLeft - covered - 6);
+    const seen = edges.filter((edge) => edge + room >= left + width);
+    const whole = seen.findLast((edge) => edge <= middle) ?? seen[0] ?? middle;
+    // Behind the last number there may be too little to scroll to where one begins.
+    const missing = whole + room - box.scrollWidth;
+    if (missing > 0) box.style.paddingInlineEnd = `${missing}px`;
+    box.scrollLeft = whole;
   });
 }
 
@@ -757,8 +762,7 @@ class AttentionLab extends HTMLElement {
   }
 
   set state(given) {
-    const { title = "", controls } = this.#now() ?? {};
-    this.#enter(checked({ title, controls, ...given }));
+    this.#enter(this.#whole(given));
   }
 
   get result() {
@@ -827,7 +831,7 @@ class AttentionLab extends HTMLElement {
     if (!given) return;
     try {
       const data = JSON.parse(given.content.textContent);
-      this.#enter(checked({ title: "", controls: undefined, ...data }), pace);
+      this.#enter(this.#whole(data), pace);
       this.#follow({ hash });
     } catch (error) {
       // The table and the heatmap stay.
@@ -881,6 +885,12 @@ class AttentionLab extends HTMLElement {
   }
 
   // Changes.
+
+  /* A state that is given, checked; what it does not say of the lab's frame stays as it is. */
+  #whole(given) {
+    const { title = "", controls } = this.#now() ?? {};
+    return checked({ title, controls, ...given });
+  }
 
   /* Take a whole state, which has been checked. */
   #enter(state, pace = atOnce) {
