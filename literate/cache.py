@@ -56,8 +56,8 @@ class Cache:
         config: The project's settings.
 
     Attributes:
-        session: Whether outcomes of documents with measured blocks are kept too, in memory: each
-            build measures them, but the builds of one server need not measure the same again.
+        session: Whether outcomes of documents with measured blocks are used again, too: each build
+            measures them, but the builds of one server need not measure the same again.
     """
 
     def __init__(self, config: Config) -> None:
@@ -91,7 +91,10 @@ class Cache:
 
     def load(self, document: Document) -> Report | None:
         """The report of a document, if a run would give the outcomes of an earlier one."""
-        entry = self._entry(self.key(document))
+        key = self.key(document)
+        if measures(document) and key not in self._measured:
+            return None
+        entry = self._entry(key)
         if entry is None or not all(starmap(self._is_still, entry["reads"].items())):
             return None
         outcomes = [
@@ -132,19 +135,21 @@ class Cache:
                 self._write(key, found)
         return found
 
-    def store(self, key: str, report: Report) -> None:
-        """Keep what a document did, if that can be used again."""
+    def store(self, key: str, report: Report) -> Report:
+        """Keep what a document did, if that can be used again, and return it with its HTML."""
+        entry = self._entry(key)
+        if entry:  # of a run that measured, or read something else
+            report = replace(report, transcripts=entry["transcripts"])
+        report = replace(report, transcripts=transcripts(report))
         # What was edited during the run may have been read before or after.
         changed = _key(report.document, self._look()) != key
         changed |= any(digest(path) != was for path, was in report.reads.items())
-        if changed or not _reusable(report):
-            return
-        if measures(report.document):
-            if self.session:
+        if not changed and _reusable(report):
+            if self.session and measures(report.document):
                 self._measured[key] = report
-        else:
             with suppress(OSError):
                 self._write(key, json.dumps(_content(report)).encode())
+        return report
 
     def _write(self, key: str, content: bytes) -> None:
         self.folder.mkdir(parents=True, exist_ok=True)
@@ -203,7 +208,7 @@ def _content(report: Report) -> dict[str, Any]:
         "seconds": report.seconds,
         "reads": dict(report.reads),
         "outcomes": list(map(asdict, report.outcomes)),
-        "transcripts": transcripts(report),
+        "transcripts": report.transcripts,
     }
 
 

@@ -23,6 +23,7 @@ import re
 import unicodedata
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree
@@ -66,6 +67,7 @@ class Symbol:
     pages: tuple[str, ...]
 
 
+@lru_cache(maxsize=1)
 def read_symbols(text: str) -> list[Symbol]:
     r"""Read the rows of all tables of symbols on a page.
 

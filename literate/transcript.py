@@ -77,7 +77,7 @@ def transcripts(report: Report) -> dict[str, str]:
     ]
     shown = [block for block in blocks if not block.inline and not block.hide]
     texts = [text for block in shown for text, _, _ in _statements(block, report.of(block))]
-    return {text: _highlighted(text) for text in texts}
+    return {text: report.transcripts.get(text) or _highlighted(text) for text in texts}
 
 
 def _statements(

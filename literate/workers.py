@@ -45,13 +45,13 @@ class Workers:
         atexit.register(self.close)
 
     def submit(
-        self, document: Document, keep: Callable[[Report], None] = lambda report: None
+        self, document: Document, keep: Callable[[Report], Report] = lambda report: report
     ) -> Future[Report]:
         """Start running a document.
 
         Args:
             document: The document.
-            keep: What is done with the report before anyone else has it.
+            keep: What makes of its report the one that everyone else has.
         """
         future: Future[Report] = Future()
 
@@ -59,9 +59,7 @@ class Workers:
             with self._slots:
                 future.set_running_or_notify_cancel()
                 try:
-                    report = self.run(document)
-                    keep(report)
-                    future.set_result(report)
+                    future.set_result(keep(self.run(document)))
                 except BaseException as error:
                     future.set_exception(error)
 

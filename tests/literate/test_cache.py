@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from literate import cache as module
+from literate import transcript
 from literate.__main__ import main
 from literate.build import Build
 from literate.cache import Cache, derived, machine, measures
@@ -361,6 +362,19 @@ def test_measured_page_is_kept_for_the_builds_of_one_server_only(project: Projec
     cache.store(cache.key(page), report)
     project.write("toy/__init__.py", "ANSWER = 43\n")
     assert not known(cache, page)
+
+
+def test_transcripts_of_a_measured_page_are_used_again(
+    project: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    page, made = document(f"{MEASURED}\n{PAGE}"), []
+    cache = Cache(project.config)
+    first = cache.store(cache.key(page), judge(page, [Outcome("2 ms\n"), *OUTCOMES])).transcripts
+    monkeypatch.setattr(transcript, "_highlighted", lambda text: made.append(text) or "new")
+    report = judge(page, [Outcome("3 ms\n"), *OUTCOMES])
+    second = Cache(project.config).store(cache.key(page), report).transcripts
+    assert made == [">>> x\n3 ms\n"]
+    assert second == {made[0]: "new"} | {text: first[text] for text in [*first][1:]}
 
 
 @pytest.mark.parametrize(
