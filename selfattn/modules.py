@@ -108,7 +108,7 @@ class KVCache:
         if min(shape) < 1:
             raise ValueError(f"a cache must have positive sizes, got shape {shape}")
         self._keys = torch.zeros(shape, dtype=dtype, device=device)
-        self._values = torch.zeros_like(self._keys)
+        self._values = torch.zeros(shape, dtype=dtype, device=device)
         self.length = 0
 
     def append(
