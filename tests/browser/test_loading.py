@@ -64,6 +64,24 @@ def test_nothing_moves_while_a_page_loads(visit: Visit, which: str, width: int) 
     assert tab.evaluate("() => window.shift") < 0.005
 
 
+def test_table_is_seen_when_all_of_it_has_come(tab: Page, site: Site) -> None:
+    html = (site.folder / "cheatsheet" / "index.html").read_text("utf-8")
+    first_row = html.index("</tr>", html.index("<tbody>"))
+    next_section = html.index("</h2>", html.index("</table>"))
+    tab.route("**/cheatsheet/", lambda route: route.fulfill(body="", content_type="text/html"))
+    tab.goto(f"{site.origin}/cheatsheet/")
+    tab.evaluate("(html) => document.write(html)", html[:first_row])
+    tab.get_by_role("heading", name="Shapes").wait_for()
+    assert tab.locator("article table").count() == 1
+    assert not tab.locator("article table").is_visible()
+    tab.evaluate("(html) => document.write(html)", html[first_row:next_section])
+    tab.locator("article table").wait_for()
+    tab.evaluate("(html) => { document.write(html); document.close(); }", html[next_section:])
+    tab.wait_for_function(STARTED)
+    assert tab.locator("article table:not([class])").count() == 3
+    tab.locator("article table").last.wait_for()
+
+
 def is_left_for_later(tab: Page, address: str) -> bool:
     """Whether the end of a page is not laid out when the page has been read."""
     tab.add_init_script(
