@@ -77,7 +77,12 @@ def transcripts(report: Report) -> dict[str, str]:
     ]
     shown = [block for block in blocks if not block.inline and not block.hide]
     texts = [text for block in shown for text, _, _ in _statements(block, report.of(block))]
-    return {text: report.transcripts.get(text) or _highlighted(text) for text in texts}
+    return {text: _spans(text, report.transcripts) for text in texts}
+
+
+def _spans(text: str, known: Mapping[str, str]) -> str:
+    """The HTML of a transcript, kept or made."""
+    return known.get(text) or _highlighted(text)
 
 
 def _statements(
@@ -99,7 +104,7 @@ def _segments(
     title, count = block.title, 0
     for text, example, figures in _statements(block, results):
         sources += without_directives(example.source)
-        spans += known.get(text) or _highlighted(text)
+        spans += _spans(text, known)
         if figures:
             yield _code(sources, spans, title)
             sources = spans = title = ""

@@ -967,10 +967,9 @@ def test_bars_glide_only_for_those_who_want_it(
     context = browser.new_context(reduced_motion=motion)
     tab = context.new_page()
     tab.goto(f"{bench.origin}/six.html")
+    tab.evaluate(SETTLED)  # What was never laid out has nothing to glide from.
     running = tab.evaluate(
         """async () => {
-            document.querySelector("attention-lab").reset(); // begins it, if that is still to come
-            await new Promise(requestAnimationFrame);
             document.querySelectorAll(".lab-words input")[4].click();
             await new Promise(requestAnimationFrame);
             return document.getAnimations().length;

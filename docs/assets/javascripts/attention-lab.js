@@ -26,6 +26,7 @@ const OPTIONS = {
 };
 const MOST = 64; // words, and columns
 const MOST_TERMS = 16;
+const GAP = 6; // before a number that a box is scrolled to, less than a cell's padding
 // Four of these in a product, added up, over the smallest temperature, are a finite number still.
 const LARGEST = 1e30;
 
@@ -617,7 +618,7 @@ function reveal(part, box) {
     if (left - covered >= from && left + width <= from + room) return;
     const middle = Math.min(left - (room - width) / 2, box.scrollWidth - room);
     // A number of which the first digit is covered would be read as another.
-    const edges = [...(part.parentNode.cells ?? [])].map((cell) => cell.offsetLeft - covered - 6);
+    const edges = [...(part.parentNode.cells ?? [])].map((cell) => cell.offsetLeft - covered - GAP);
     const seen = edges.filter((edge) => edge + room >= left + width);
     const whole = seen.findLast((edge) => edge <= middle) ?? seen[0] ?? middle;
     // Behind the last number there may be too little to scroll to where one begins.
