@@ -1,5 +1,6 @@
 // The parts of a page that are out of sight when it is opened are left for later (theme.css). When
-// there is nothing else to do, each is laid out once, so that its height is known.
+// there is nothing else to do, each is laid out once, so that its height is known: first its styles
+// are computed and in the next pause its boxes, since both at once would make a phone stutter.
 (() => {
   const parts = [...document.querySelectorAll(".in-parts .part")];
   const whenIdle = window.requestIdleCallback ?? setTimeout;
@@ -8,6 +9,11 @@
     const part = parts.shift();
     if (!part) return;
     part.classList.add("now");
+    void getComputedStyle(part.firstElementChild).color;
+    whenIdle(() => measure(part));
+  }
+
+  function measure(part) {
     const { height } = part.getBoundingClientRect();
     part.style.containIntrinsicHeight = `auto ${height}px`;
     part.classList.replace("now", "set");
